@@ -29,7 +29,8 @@ def rows_of(provider: Provider) -> list[QuerySet[Any]]:
 def copy_rows(*, provider: Provider, to: int) -> int:
     """Copy the rows with their ids, and the columns that the server changes; returns their number.
 
-    Rows that the server has already are left as they are.
+    Those of an earlier attempt were deleted when it was taken back. What the server has all the
+    same, as an open alert of the same cause, is left as it is.
     """
     with on_server(provider.server, whole=True):
         found = [(rows.model, list(rows.order_by("pk"))) for rows in rows_of(provider)]

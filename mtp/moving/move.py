@@ -19,6 +19,7 @@ from psycopg import sql
 
 from accounts.due_providers import mark_changed
 from accounts.models import Provider
+from accounts.models.provider import SET_UP
 from accounts.provisioning.moves import MovedElsewhere, one_move
 from accounts.provisioning.schema_migrations import ProviderMigrations, schema_exists
 from core.operations.models import OperationsAlert
@@ -132,12 +133,20 @@ def _copy_and_change(report: Report, to: int) -> None:
 
 
 def _change_server(provider: Provider, to: int) -> None:
-    """Name the new server: first in its own copy of the row, which must not say less."""
-    for server in sorted({to, DIRECTORY}, reverse=True):
-        with on_server(server, whole=True):
+    """Name the new server: first in its own copy of the row, which must not say less.
+
+    That copy goes on saying that the provider moves, so that nothing is done in the schema before
+    the directory's statement, which may never come.
+    """
+    if to != DIRECTORY:
+        with on_server(to, whole=True):
             Provider.objects.filter(pk=provider.pk).update(
-                server=to, state=Provider.State.ACTIVE, state_detail=""
+                server=to, state=Provider.State.MOVING, state_detail=REASON
             )
+    with on_server(DIRECTORY, whole=True):
+        Provider.objects.filter(pk=provider.pk).update(
+            server=to, state=Provider.State.ACTIVE, state_detail=""
+        )
 
 
 def _stand_still(provider: Provider) -> None:
@@ -148,12 +157,13 @@ def _stand_still(provider: Provider) -> None:
 
 
 def _undo(provider: Provider, to: int) -> None:
-    """Take back everything of an attempt that did not end; without one, change nothing."""
+    """Take back everything of an attempt that did not end."""
     # First what lets it work again, also while the other server is away.
     with on_server(provider.server):
         thaw(provider.schema_name)
-    moving = Provider.objects.filter(pk=provider.pk, state=Provider.State.MOVING)
-    moving.update(state=Provider.State.ACTIVE, state_detail="")
+    # Also of an active one: the new server's copy of the row may say otherwise, and follows.
+    here = Provider.objects.filter(pk=provider.pk, state__in=SET_UP)
+    here.update(state=Provider.State.ACTIVE, state_detail="")
     provider.refresh_from_db()
     with on_server(provider.server):
         _resume(provider)
@@ -166,6 +176,8 @@ def _drop_attempt(provider: Provider, server: int, *, is_needed: bool) -> None:
     try:
         stop_copy(provider=provider, to=server)
         drop_copy(provider=provider, to=server)
+        # Messages that it copied are still to be delivered where the provider is.
+        delete_copied_rows(provider=provider, left=server)
     except OperationalError:
         if is_needed:
             raise
@@ -219,7 +231,9 @@ def _wait_for_replica(provider: Provider, *, server: int) -> None:
 
     def is_there() -> bool:
         with on_server(server, whole=True):
-            rows = Provider.objects.filter(pk=provider.pk, server=provider.server)
+            rows = Provider.objects.filter(
+                pk=provider.pk, server=provider.server, state=provider.state
+            )
             return rows.exists()
 
     _wait(is_there, REPLICA_SECONDS, f"Server {server} does not follow the directory")

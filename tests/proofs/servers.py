@@ -179,9 +179,14 @@ def _check(run: Run, place: Any, reports: Path, number: int) -> None:
             "SELECT count(*) FROM tenants_organization WHERE name NOT LIKE %s", [f"{place.canary}%"]
         )
         run.counts["foreign"] += cursor.fetchone()[0]
-    lost = (added - users) | (noted.keys() ^ messages)
-    run.counts["lost"] += len(lost)
-    run.violations += [f"{place.canary} lost {email}" for email in sorted(lost)]
+    lost = {
+        "the user": added - users,
+        "the note of a finished message": messages - noted.keys(),
+        "the finished message of a note": noted.keys() - messages,
+    }
+    for what, emails in lost.items():
+        run.counts["lost"] += len(emails)
+        run.violations += [f"{place.canary} lost {what} {email}" for email in sorted(emails)]
     if invented := users - tried:
         run.violations.append(f"{place.canary} has {len(invented)} users that no client added")
     wrong += _wrong_order(events, users=len(users))

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from django.utils import timezone
 from accounts.models import Provider, User
 from accounts.roles import Role
 from core.actors import SYSTEM_ACTOR
+from core.outbox import delivery
 from core.outbox.delivery import deliver_due, enqueue
 from core.outbox.topics import handler
 from core.schema import provider_schema
@@ -156,7 +157,12 @@ def _in_one_word(text: str) -> str:
 
 
 def deliver() -> None:
-    """Deliver the outboxes of all servers until killed; a server that is away is left out."""
+    """Deliver the outboxes of all servers until killed; a server that is away is left out.
+
+    After a fault of the database a message waits for a moment only, so that what a killed move
+    left behind is tried before the next one.
+    """
+    delivery.DATABASE_PAUSE = timedelta(milliseconds=200)
     while True:
         for server in servers():
             try:

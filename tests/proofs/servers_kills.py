@@ -21,7 +21,7 @@ from accounts.models import Provider
 from accounts.provisioning.moves import INTERRUPTED, watch_moves
 from accounts.provisioning.server_links import address_of
 from core.operations.models import OperationsAlert
-from core.outbox.models import OutboxPause
+from core.outbox.models import OutboxMessage, OutboxPause
 from core.schema import connection
 from core.servers import DIRECTORY, on_server, servers
 from mtp.moving.move import move
@@ -32,10 +32,16 @@ MOVER = "mover"
 LONGEST = 30.0
 # For a step to be reached, on a machine that does other work as well.
 LONGEST_WAY = 120.0
-# Of all sessions that wait for ours, those of the process that moves.
+# Before the same move again.
+LEFT_SECONDS = 1.0
+# Of all sessions that wait for ours, also behind others, those of the process that moves.
 _WAITING = """
-    SELECT pid FROM pg_stat_activity
-    WHERE application_name = %s AND %s = ANY (pg_blocking_pids(pid))
+    WITH RECURSIVE behind (pid) AS (
+        SELECT %(ours)s::int
+        UNION
+        SELECT a.pid FROM pg_stat_activity a JOIN behind b ON b.pid = ANY (pg_blocking_pids(a.pid))
+    )
+    SELECT pid FROM behind JOIN pg_stat_activity USING (pid) WHERE application_name = %(mover)s
 """
 _LEFT = """
     SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE slot_name LIKE 'mtp\\_move%%'
@@ -133,7 +139,8 @@ class _Hold:
 
     def waiting(self) -> list[int]:
         """Its sessions that wait for the lock."""
-        found = self._watch.execute(_WAITING, [MOVER, self._ours.info.backend_pid])
+        ours = self._ours.info.backend_pid
+        found = self._watch.execute(_WAITING, {"ours": ours, "mover": MOVER})
         return [pid for (pid,) in found.fetchall()]
 
     def end_waiting(self) -> None:
@@ -170,6 +177,8 @@ def _killed(place: Place, to: int, step: Step) -> bool:
     if step.ends:
         hold.end_waiting()
     hold.let_go()
+    # The workers of all servers look at what it left.
+    time.sleep(LEFT_SECONDS)
     return is_reached
 
 
@@ -185,6 +194,7 @@ def _until(is_so: Callable[[], bool]) -> bool:
 def _repeat(run: Run, place: Place, to: int, name: str, *, grace: float) -> None:
     """The same command again, as often as it says so; then nothing of the move is left."""
     _watch(run, place, name)
+    _undelivered_elsewhere(run, place, name)
     tries = 0
     while True:
         tries += 1
@@ -212,6 +222,19 @@ def _repeat(run: Run, place: Place, to: int, name: str, *, grace: float) -> None
                 found.append(f"the schema is wrong on server {server}")
     run.violations += [f"killed where {name}: {text}" for text in found]
     _watch(run, place, name)
+
+
+def _undelivered_elsewhere(run: Run, place: Place, name: str) -> None:
+    """No worker delivered into a copy what still waits where the provider is."""
+    provider = place.current()
+    messages = OutboxMessage.objects.filter(schema_name=provider.schema_name)
+    with on_server(provider.server):
+        waiting = list(messages.filter(finished_at=None).values_list("pk", flat=True))
+    for server in servers():
+        with on_server(server):
+            done = messages.filter(pk__in=waiting).exclude(finished_at=None).count()
+        if server != provider.server and done:
+            run.violations.append(f"killed where {name}: {done} messages went into a copy")
 
 
 def _watch(run: Run, place: Place, name: str) -> None:
