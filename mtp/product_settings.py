@@ -10,6 +10,7 @@ from mtp.environment import Environment
 env = Environment()
 
 MENU_CACHE_SECONDS: int = env.int("MENU_CACHE_SECONDS", default=20)
+FORECAST_CACHE_SECONDS: int = env.int("FORECAST_CACHE_SECONDS", default=600)
 API_REQUESTS_PER_MINUTE: int = env.int("API_REQUESTS_PER_MINUTE", default=600)
 FREE_USER_ALLOWANCE: int = env.int("FREE_USER_ALLOWANCE", default=10)
 RETRY_DAYS: list[int] = env.list("RETRY_DAYS", cast=int, default=[]) or [1, 3, 5, 7]

@@ -20,6 +20,7 @@ DEFAULTS = {
     "CONFIRMED_MINUTES": "20160",
     # Counts that a test rolls back must not be cached for the next one.
     "MENU_CACHE_SECONDS": "0",
+    "FORECAST_CACHE_SECONDS": "0",
 }
 
 missing = [name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name)]

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+from django.core.cache import caches
 from django.db.models import F, Func, IntegerField
 from django.db.models.functions import Lower
 
@@ -13,7 +15,9 @@ from billing.pages.attention import Queries
 from core.charts import Chart
 from core.metrics import Metric
 from core.months import Month
+from core.scope import visible_organizations
 from usage.cap_badges import NEAR
+from usage.forecast.months import Instant, forecast_month
 from usage.ledger.month_peaks import organizations_with_usage
 from usage.ledger.months_table import last_months, months_table
 from usage.months_chart import months_chart
@@ -75,6 +79,39 @@ def biggest_changes(rows: Sequence[Mapping[str, Any]], plan: MonthPlan | None) -
         amount = terms.amount_minor(now) - terms.amount_minor(before) if terms else None
         changes.append(Change(row["pk"], row["name"], before, now, amount))
     return changes
+
+
+def known_expectation(instant: Instant) -> int | None:
+    """The peak of users that was forecast for the month within the last minutes, else None.
+
+    Only of all organizations together: None for a person who sees some of them.
+    """
+    if visible_organizations() is not None:
+        return None
+    known: int | None = caches["provider"].get(_expectation_key(instant))
+    return known
+
+
+def expected_peak(instant: Instant) -> int:
+    """The forecast peak of users of the month, kept for FORECAST_CACHE_SECONDS.
+
+    It reads half a year of every organization, and moves little within minutes.
+    """
+    known = known_expectation(instant)
+    if known is not None:
+        return known
+    forecast = forecast_month(
+        at=instant.at, zone=instant.zone, basis=Metric.USERS, free_user_limit=None
+    )
+    expected = forecast.total.expected
+    if visible_organizations() is None:
+        key, seconds = _expectation_key(instant), settings.FORECAST_CACHE_SECONDS
+        caches["provider"].set(key, expected, seconds)
+    return expected
+
+
+def _expectation_key(instant: Instant) -> str:
+    return f"expected-peak:{instant.at.astimezone(instant.zone).date()}"
 
 
 def year_chart(*, month: Month, expected: int | None = None) -> Chart:

@@ -15,7 +15,13 @@ from accounts.roles import Permission
 from billing.choices import Collection
 from billing.invoicing.month_plan import MonthPlan, plan_month
 from billing.pages.attention import Found, Queries, attention_items, attention_queries
-from billing.pages.home import biggest_changes, home_queries, year_chart
+from billing.pages.home import (
+    biggest_changes,
+    expected_peak,
+    home_queries,
+    known_expectation,
+    year_chart,
+)
 from core.given import Given
 from core.metrics import Metric
 from core.months import Month
@@ -23,7 +29,7 @@ from core.remembered import NUMBER, remembered_together
 from core.replica import reads_replica
 from tenants.alerts.open_count import OpenCount, open_counts
 from tenants.models import Alert, Location, MeteringPolicy, Organization, free_limit_at
-from usage.forecast.months import Instant, forecast_month
+from usage.forecast.months import Instant
 from usage.models import OrganizationCounter
 
 
@@ -33,8 +39,9 @@ def dashboard(request: PortalRequest) -> HttpResponse:
     """The first page of a provider's administrators."""
     sees_money = request.user.may(Permission.VIEW_BILLING)
     now = timezone.now()
-    today = now.astimezone(request.provider.billing_zone()).date()
-    month = Month.of_day(today)
+    instant = Instant.of(now, request.provider.billing_zone())
+    today, month = now.astimezone(instant.zone).date(), instant.month
+    expected = known_expectation(instant)
     figures = _figures(
         month=month, sees_money=sees_money, decides_caps=request.user.may(Permission.CHANGE_CAPS)
     ).rows(now=now, today=today)
@@ -61,7 +68,9 @@ def dashboard(request: PortalRequest) -> HttpResponse:
         "sees_money": sees_money,
         "changes": biggest_changes(figures["changes"], plan),
         "near_caps": figures["near_caps"],
-        "chart": year_chart(month=month),
+        "chart": year_chart(month=month, expected=expected),
+        # Else the page asks for the forecast afterwards: it takes longer than all the rest.
+        "is_expected": expected is not None,
     }
     context |= _money(plan, request.provider, figures) if plan else {"committed_users": None}
     return render(request, "billing/dashboard.html", context)
@@ -118,8 +127,5 @@ def _pays_by(plan: MonthPlan, figures: Found) -> str:
 def dashboard_chart(request: PortalRequest) -> HttpResponse:
     """The year's chart with what is expected of this month, which the page loads afterwards."""
     instant = Instant.of(timezone.now(), request.provider.billing_zone())
-    forecast = forecast_month(
-        at=instant.at, zone=instant.zone, basis=Metric.USERS, free_user_limit=None
-    )
-    chart = year_chart(month=instant.month, expected=forecast.total.expected)
+    chart = year_chart(month=instant.month, expected=expected_peak(instant))
     return render(request, "includes/chart.html", {"chart": chart})

@@ -1,11 +1,12 @@
 """The dashboard: figures, what changed and what waits, within what the person may see."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 import time_machine
+from django.core.cache import caches
 from django.test import Client
 
 from accounts.models import Provider, User
@@ -232,6 +233,32 @@ def test_the_year_is_drawn_with_what_is_expected(
     limited = see(User.objects.get(pk=people.adam.pk), "/dashboard/chart/").context["chart"]
     assert limited.rows[-1][1] == "1"
     assert see(people.otto, "/dashboard/chart/").status_code == 403
+
+
+@pytest.fixture
+def kept(settings: Any) -> Iterator[None]:
+    """Forecasts are kept, for this test only."""
+    settings.FORECAST_CACHE_SECONDS = 60
+    caches["provider"].clear()
+    yield
+    caches["provider"].clear()
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_forecast_is_made_once_and_is_of_all_organizations_only(
+    see: See, people: Personas, three: list[Organization]
+) -> None:
+    """Home asks for it while none is known; who sees some organizations gets another one."""
+    assert "/dashboard/chart/" in see(people.adam).text
+    see(people.adam, "/dashboard/chart/")
+    page = see(people.adam)
+    assert "/dashboard/chart/" not in page.text
+    assert page.context["chart"].rows[-1] == ("February 2026 so far, about 6 expected", "6")
+    User.objects.filter(pk=people.adam.pk).update(limited_to=[three[2].pk])
+    limited = User.objects.get(pk=people.adam.pk)
+    assert see(limited).context["chart"].rows[-1] == ("February 2026 so far", "1")
+    later = see(limited, "/dashboard/chart/").context["chart"]
+    assert later.rows[-1] == ("February 2026 so far, about 1 expected", "1")
 
 
 def test_more_than_five_are_counted(see: See, people: Personas, north: Provider) -> None:
