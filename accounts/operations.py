@@ -172,6 +172,14 @@ class PermanentModelAdmin(AuditedAdmin, RefusalsAsMessages, PlainNumbersMixin, M
 class ProviderModelAdmin(AuditedAdmin, PlainNumbersMixin, ModelAdmin):  # type: ignore[misc] # untyped base class
     """The admin of a model in provider schemas, with permissions inside a provider only."""
 
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        """The row; outside of a provider there is none, and no table to look in."""
+        if working_provider(request) is None:
+            return None
+        return super().get_object(request, object_id, from_field)
+
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Whether the app is listed."""
         return working_provider(request) is not None and super().has_module_permission(request)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from structlog.contextvars import bind_contextvars
 
 from core.congestion import Congested, leave, take_place
@@ -39,6 +39,23 @@ class ProbeHostMiddleware:
         """Give the request the host of SITE_URL."""
         if request.path in self.PATHS:
             request.META["HTTP_HOST"] = urlsplit(settings.SITE_URL).netloc
+        return self.get_response(request)
+
+
+class OperationsAddressMiddleware:
+    """Refuses an address of the operations admin with a NUL, which no text in PostgreSQL has.
+
+    The admin would search for it. The portal's own pages read their parameters with care.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer 400."""
+        is_operations = request.path.startswith("/operations/")
+        if is_operations and ("\0" in request.path or "%00" in request.META["QUERY_STRING"]):
+            return HttpResponseBadRequest("The address has a NUL.", content_type="text/plain")
         return self.get_response(request)
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Swagger
@@ -135,6 +136,7 @@ PROBLEMS: dict[type[Exception], Any] = {
     **billing.PROBLEMS,
     Problem: lambda _, problem: problem,
     Http404: lambda *_: problem_of_status(404),
+    RequestDataTooBig: lambda *_: problem_of_status(413),
     ValidationError: _invalid,
     HttpError: _http_error,
     OperationalError: unavailable.problem_of,

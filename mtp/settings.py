@@ -114,6 +114,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "core.headers.HeadersMiddleware",
     "core.problems.ProblemsMiddleware",
+    "core.middleware.OperationsAddressMiddleware",
     "core.middleware.PublicSchemaMiddleware",
     *(["mtp.travel.middleware.ClockMiddleware"] if TIME_TRAVEL else []),
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -98,9 +99,15 @@ class ProviderAdmin(PermanentModelAdmin):
         own.append(path("leave/", leave, name="accounts_provider_leave"))
         return [*own, *super().get_urls()]
 
+    def _provider(self, request: HttpRequest, provider_pk: int) -> Provider:
+        """The provider, for those who may look at it. Raises `PermissionDenied` and `Http404`."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return get_object_or_404(Provider, pk=provider_pk)
+
     def progress(self, request: HttpRequest, provider_pk: int) -> HttpResponse:
         """The progress of the schema; the page refreshes itself until it is created."""
-        provider = get_object_or_404(Provider, pk=provider_pk)
+        provider = self._provider(request, provider_pk)
         context = {
             **self.admin_site.each_context(request),
             "title": provider.name,
@@ -111,7 +118,9 @@ class ProviderAdmin(PermanentModelAdmin):
 
     def retry(self, request: HttpRequest, provider_pk: int) -> HttpResponse:
         """Create the schema again after a failure."""
-        provider = get_object_or_404(Provider, pk=provider_pk)
+        provider = self._provider(request, provider_pk)
+        if not self.has_change_permission(request, provider):
+            raise PermissionDenied
         if not provider.is_active:
             retry_schema(provider=provider, now=timezone.now())
             self.log_change(request, provider, "Tried again to set up the schema.")
@@ -119,7 +128,7 @@ class ProviderAdmin(PermanentModelAdmin):
 
     def work_in(self, request: HttpRequest, provider_pk: int) -> HttpResponse:
         """Work inside the provider in this session; opens `next`, a page of this site."""
-        provider = get_object_or_404(Provider, pk=provider_pk)
+        provider = self._provider(request, provider_pk)
         if provider.is_active:
             operations.work_in(request, provider=provider)
         else:

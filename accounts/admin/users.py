@@ -65,6 +65,10 @@ class UserAdmin(PermanentModelAdmin):
     ordering = ("email",)
     autocomplete_fields = ("provider",)
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """No list may be narrowed by the hash of a password, letter by letter."""
+        return not lookup.startswith("password") and super().lookup_allowed(lookup, value, request)
+
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:  # noqa: ARG002 - Django's signature
         """The provider of an existing login, which never changes."""
         return ("provider",) if obj else ()

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
@@ -114,6 +115,19 @@ def test_working_in_a_provider_is_shown_and_logged(
         ("Began to work in this provider.", str(north.pk)),
         ("Left this provider.", str(north.pk)),
     ]
+
+
+def test_working_in_a_provider_needs_the_right_to_see_it(client: Client, north: Provider) -> None:
+    person = User.objects.create_user(email="plain@operations.example", name="Plain", is_staff=True)
+    client.force_login(person)
+    address = f"/operations/accounts/provider/{north.pk}"
+    assert client.post(f"{address}/work-in/").status_code == 403
+    assert client.get(f"{address}/progress/").status_code == 403
+    person.user_permissions.add(Permission.objects.get(codename="view_provider"))
+    assert client.get(f"{address}/progress/").status_code == 200
+    assert client.post(f"{address}/retry/").status_code == 403
+    assert client.post(f"{address}/work-in/").status_code == 302
+    assert LogEntry.objects.count() == 1
 
 
 def test_entering_needs_a_post_and_an_active_provider(operations: Client, north: Provider) -> None:

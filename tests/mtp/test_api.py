@@ -219,3 +219,14 @@ def test_the_description_has_an_error_response_for_each_operation(client: Client
             content = operation["responses"]["default"]["content"]
             assert list(content) == ["application/problem+json"]
     assert "code" in description["components"]["schemas"]["Problem"]["required"]
+
+
+def test_a_body_over_the_limit_is_too_large(north: Provider) -> None:
+    body = json.dumps({"name": "x" * 2_700_000})
+    answer = Client().post(
+        f"{ROOT}/organizations",
+        data=body,
+        content_type="application/json",
+        headers={"x-api-key": key_for(north)},
+    )
+    assert problem(answer, 413)["code"] == "too-large"

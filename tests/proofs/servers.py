@@ -179,14 +179,9 @@ def _check(run: Run, place: Any, reports: Path, number: int) -> None:
             "SELECT count(*) FROM tenants_organization WHERE name NOT LIKE %s", [f"{place.canary}%"]
         )
         run.counts["foreign"] += cursor.fetchone()[0]
-    lost = {
-        "the user": added - users,
-        "the note of a finished message": messages - noted.keys(),
-        "the finished message of a note": noted.keys() - messages,
-    }
-    for what, emails in lost.items():
-        run.counts["lost"] += len(emails)
-        run.violations += [f"{place.canary} lost {what} {email}" for email in sorted(emails)]
+    _lose(run, place, "the user", added - users)
+    _lose(run, place, "the note of a finished message", messages - noted.keys())
+    _lose(run, place, "the finished message of a note", noted.keys() - messages)
     if invented := users - tried:
         run.violations.append(f"{place.canary} has {len(invented)} users that no client added")
     wrong += _wrong_order(events, users=len(users))
@@ -195,6 +190,11 @@ def _check(run: Run, place: Any, reports: Path, number: int) -> None:
     called = _called(reports, number)
     run.counts["lost"] += len(called - noted.keys())
     run.violations += [f"{place.canary}: no message of {email}" for email in called - noted.keys()]
+
+
+def _lose(run: Run, place: Any, what: str, emails: set[str]) -> None:
+    run.counts["lost"] += len(emails)
+    run.violations += [f"{place.canary} lost {what} {email}" for email in sorted(emails)]
 
 
 def _deliver_rest(place: Any) -> None:
