@@ -9,6 +9,7 @@
   const LINKS = ".nav a, .tab-strip a, .data-table tbody th a";
   if (!HTMLScriptElement.supports?.("speculationrules")) return;
 
+  let under = null;
   let resting;
   let forgetting;
   let rules = null;
@@ -36,8 +37,11 @@
     forgetting = setTimeout(forget, FRESH_MS);
   }
 
-  document.addEventListener("pointerover", (event) => {
-    const link = event.pointerType !== "touch" && event.target.closest(LINKS);
+  // The pointer has to move: a page that opens below it fetches nothing.
+  document.addEventListener("pointermove", (event) => {
+    const link = event.pointerType === "touch" ? null : event.target.closest(LINKS);
+    if (link === under) return;
+    under = link;
     clearTimeout(resting);
     if (link && isPage(link)) resting = setTimeout(() => prefetch(link), REST_MS);
   });

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db.models import (
-    Aggregate,
     BigIntegerField,
     Case,
     Count,
@@ -23,7 +22,6 @@ from django.db.models import (
     QuerySet,
     Subquery,
     TextField,
-    Value,
     When,
 )
 from django.db.models.functions import Coalesce, Greatest, Lower
@@ -71,6 +69,18 @@ class Row(NamedTuple):
     created_at: datetime
 
 
+class Figures(NamedTuple):
+    """What is read or calculated apart from the organizations, by their id.
+
+    A statement that looks for each organization's alerts, among 5,000, takes most of a page's time;
+    this one gets them as JSON, and still sorts, filters and adds up by them.
+    """
+
+    cost_minor: Mapping[int, int]
+    alerts: Mapping[int, int]
+    severity: Mapping[int, int]
+
+
 class Totals(NamedTuple):
     """The sums over all matching organizations, and their number."""
 
@@ -88,8 +98,6 @@ class _Choice:
 
     month: Month
     free_user_limit: int | None
-    sees_money: bool
-    sees_alerts: bool
     is_searched: bool
     is_tagged: bool
     is_archived: bool
@@ -105,8 +113,8 @@ class _Choice:
         if self.is_tagged:
             among = among.filter(tags__key=Given("tag", TextField()))
         rows: QuerySet[Organization] = organizations_with_usage(month=self.month, among=among)
-        rows = self._with_alerts(rows).annotate(
-            cost_minor=_AmountOf(Given("costs", TextField()), F("pk"))
+        rows = rows.annotate(
+            **{name: _FigureOf(Given(name, TextField()), F("pk")) for name in Figures._fields}
         )
         if self.filter == NEAR_CAP:
             limits = {"free_user_limit": self.free_user_limit}
@@ -115,29 +123,13 @@ class _Choice:
             rows = rows.filter(GreaterThan(F("alerts"), 0))
         return rows
 
-    def _with_alerts(self, rows: QuerySet[Organization]) -> QuerySet[Organization]:
-        if not self.sees_alerts:
-            none = Value(0, output_field=IntegerField())
-            return rows.annotate(alerts=none, severity=none)
-        open_alerts = Alert.objects.visible(sees_money=self.sees_money).open().order_by()
-        of_one = open_alerts.filter(organization=OuterRef("pk")).values("organization")
-        return rows.annotate(
-            alerts=_figure(of_one, Count("pk")),
-            severity=_figure(of_one, Max("severity")),
-        )
 
-
-class _AmountOf(Func):
-    """The amount of the organization in a JSON object of amounts by id; 0 for one without."""
+class _FigureOf(Func):
+    """The figure of the organization in a JSON object of figures by id; 0 for one without."""
 
     template = "coalesce((%(expressions)s::text)::bigint, 0)"
     arg_joiner = "::jsonb ->> "
     output_field = BigIntegerField()
-
-
-def _figure(alerts: QuerySet[Alert, Any], figure: Aggregate) -> Coalesce:
-    rows = alerts.annotate(figure=figure).values_list("figure")
-    return Coalesce(Subquery(rows), 0, output_field=IntegerField())
 
 
 @remembered
@@ -190,6 +182,17 @@ def _totals(choice: _Choice) -> QuerySet[Organization, Any]:
     return rows.annotate(number=NUMBER, **sums).values_list("number", *sums)
 
 
+def open_alerts(*, sees_money: bool) -> tuple[dict[int, int], dict[int, int]]:
+    """The number of open alerts, and the worst severity, by organization; one statement.
+
+    Of the alerts that the person may see.
+    """
+    alerts = Alert.objects.visible(sees_money=sees_money).open().order_by()
+    rows = alerts.filter(organization__isnull=False).values_list("organization")
+    found = list(rows.annotate(number=Count("pk"), worst=Max("severity")))
+    return {pk: number for pk, number, _ in found}, {pk: worst for pk, _, worst in found}
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """Reads the rows and the totals of one state of the list."""
@@ -197,18 +200,14 @@ class Found:
     state: State
     month: Month
     free_user_limit: int | None
-    sees_money: bool
-    sees_alerts: bool
-    # By organization, in minor units; empty where no amounts are shown.
-    costs: Mapping[int, int]
+    # Empty where the person may not see them.
+    figures: Figures
 
     @property
     def _choice(self) -> _Choice:
         return _Choice(
             month=self.month,
             free_user_limit=self.free_user_limit,
-            sees_money=self.sees_money,
-            sees_alerts=self.sees_alerts,
             is_searched=bool(self._given["search"]),
             is_tagged=bool(self.state.tag),
             is_archived=self.state.is_archived,
@@ -220,7 +219,7 @@ class Found:
         return {
             "search": name_key(self.state.listing.search),
             "tag": self.state.tag,
-            "costs": json.dumps(self.costs),
+            **{name: json.dumps(each) for name, each in self.figures._asdict().items()},
         }
 
     def rows(self, offset: int = 0, *, limit: int | None = ROWS_PER_PAGE) -> list[Row]:

@@ -13,7 +13,7 @@ from accounts.models import Provider, User
 from accounts.roles import Permission
 from billing.invoicing.month_plan import MonthPlan, plan_month
 from billing.money import major
-from billing.pages.organization_table.rows import Found, Row, Totals
+from billing.pages.organization_table.rows import Figures, Found, Row, Totals, open_alerts
 from billing.pages.organization_table.state import State
 from core.charts import sparkline
 from core.listing import Rows
@@ -72,13 +72,16 @@ class OrganizationTable:
     @cached_property
     def found(self) -> Found:
         """The matching organizations."""
+        alerts: dict[int, int] = {}
+        severity: dict[int, int] = {}
+        if self.user.may(Permission.VIEW_ALERTS):
+            sees_money = self.user.may(Permission.VIEW_BILLING)
+            alerts, severity = open_alerts(sees_money=sees_money)
         return Found(
             state=self.state,
             month=self.month,
             free_user_limit=self.free_user_limit,
-            sees_money=self.user.may(Permission.VIEW_BILLING),
-            sees_alerts=self.user.may(Permission.VIEW_ALERTS),
-            costs=self.plan.by_organization if self.plan else {},
+            figures=Figures(self.plan.by_organization if self.plan else {}, alerts, severity),
         )
 
     def read(self) -> tuple[list[Listed], Page[Row], Totals]:
