@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.security.browsers import browser_name
-from core.actors import Actor
+from core.actors import SYSTEM_ACTOR, Actor
 from core.audit import record
 from core.mail import queue_mail
 from core.schema import provider_schema
@@ -65,6 +65,12 @@ PASSWORD_CHANGED = Event(
     "If it was not you, choose a new password with “Forgot password” on the sign-in page, "
     "and tell your administrator.",
 )
+FACTORS_REMOVED = Event(
+    "sign_in.factors_removed",
+    "Your second factors were removed",
+    "Operations removed your passkeys, app and recovery codes, as you or your administrator asked.",
+    "If neither of you did, write to support at once.",
+)
 NEW_BROWSER = Event(
     "sign_in.new_browser",
     "Signed in from a new browser",
@@ -88,19 +94,23 @@ ALLAUTH_NOTICES = {
 }
 
 
-def report(event: Event, *, user: User, request: HttpRequest) -> None:
-    """Mail the person, and write the event into the log of their provider, or of operations."""
-    now, address = timezone.now(), str(get_client_ip(request) or "")
-    browser = browser_name(request.headers.get("User-Agent", ""))
+def report(event: Event, *, user: User, request: HttpRequest | None = None) -> None:
+    """Mail the person, and write the event into the log of their provider, or of operations.
+
+    Without a request it was done by a command of operations.
+    """
+    now = timezone.now()
+    place: list[tuple[str, str]] = []
+    if request is not None:
+        place = [
+            ("IP address", str(get_client_ip(request) or "")),
+            ("Browser", browser_name(request.headers.get("User-Agent", ""))),
+        ]
     context = {
         "event": event,
         "name": user.name,
         "email": user.email,
-        "facts": [
-            ("When", f"{now:%Y-%m-%d %H:%M} UTC"),
-            ("IP address", address),
-            ("Browser", browser),
-        ],
+        "facts": [("When", f"{now:%Y-%m-%d %H:%M} UTC"), *place],
         "url": settings.SITE_URL + reverse("mfa_index"),
     }
     queue_mail(
@@ -116,17 +126,17 @@ def report(event: Event, *, user: User, request: HttpRequest) -> None:
             user.pk, [user], CHANGE, change_message=f"{event.subject}.", single_object=True
         )
     else:
-        _write(event, user=user, now=now)
+        _write(event, user=user, actor=Actor.of(user) if request else SYSTEM_ACTOR, now=now)
 
 
-def _write(event: Event, *, user: User, now: datetime) -> None:
+def _write(event: Event, *, user: User, actor: Actor, now: datetime) -> None:
     """Append to the log of the person's provider; while one signs in, no schema is entered yet."""
     provider = user.provider
     if provider is None or not provider.is_active:
         return
     with joined_to_directory(provider.server), provider_schema(provider):
         record(
-            actor=Actor.of(user),
+            actor=actor,
             action=event.action,
             subject=f"{user.name} <{user.email}>",
             subject_id=user.pk,

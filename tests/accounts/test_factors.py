@@ -1,6 +1,7 @@
 """Second factors: set up, used, removed; reported by mail and in the audit log; required."""
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -11,6 +12,7 @@ from allauth.mfa.totp.internal.auth import (
 )
 from django.contrib.admin.models import LogEntry
 from django.core import mail
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -250,3 +252,18 @@ def test_a_new_person_has_the_same_days(client: Client, people: Personas) -> Non
     assert client.get("/dashboard/").status_code == 200
     client.force_login(people.adam)
     assert client.get("/dashboard/")["Location"] == PAGE
+
+
+def test_operations_remove_the_factors_of_a_person_who_lost_them(
+    client: Client, people: Personas, django_capture_on_commit_callbacks: object
+) -> None:
+    client.force_login(people.olive)
+    set_up_app(client, django_capture_on_commit_callbacks)
+    call_command("remove_factors", people.olive.email.upper(), stdout=StringIO())
+    assert not Authenticator.objects.exists()
+    assert client.get("/dashboard/").status_code == 302
+    assert actions(people.north)[-1] == "sign_in.factors_removed"
+    assert subjects()[-1] == "Your second factors were removed"
+    assert sign_in(client, people.olive)["Location"] == "/"
+    with pytest.raises(CommandError, match="No login has"):
+        call_command("remove_factors", "unknown@nowhere.example")

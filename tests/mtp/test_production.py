@@ -220,7 +220,10 @@ def test_the_environment_of_the_images_build_is_complete() -> None:
 def test_every_number_and_switch_that_is_read_is_checked() -> None:
     read = "".join(
         (ROOT / name).read_text()
-        for name in ("mtp/settings.py", "mtp/product_settings.py", "gunicorn.conf.py")
+        for name in (
+            *("mtp/settings.py", "mtp/product_settings.py", "mtp/sign_in_settings.py"),
+            "gunicorn.conf.py",
+        )
     )
     numbers = re.findall(r'env\.int\(\s*"([A-Z_]+)"', read)
     numbers += re.findall(r'int\(os\.environ\.get\("([A-Z_]+)"', read)
