@@ -7,7 +7,6 @@ from allauth.core.internal.httpkit import get_client_ip
 from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.http import HttpRequest
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
@@ -16,6 +15,7 @@ from accounts.security.browsers import browser_name
 from core.actors import SYSTEM_ACTOR, Actor
 from core.audit import record
 from core.mail import queue_mail
+from core.mail_parts import Letterhead, mail_parts
 from core.schema import provider_schema
 from core.servers import joined_to_directory
 
@@ -94,6 +94,11 @@ ALLAUTH_NOTICES = {
 }
 
 
+def about_sign_in(email: str) -> str:
+    """Why a person gets a mail about their own sign-in."""
+    return f"You get this mail because it is about the sign-in of {email}."
+
+
 def report(event: Event, *, user: User, request: HttpRequest | None = None) -> None:
     """Mail the person, and write the event into the log of their provider, or of operations.
 
@@ -107,6 +112,7 @@ def report(event: Event, *, user: User, request: HttpRequest | None = None) -> N
             ("Browser", browser_name(request.headers.get("User-Agent", ""))),
         ]
     context = {
+        "subject": event.subject,
         "event": event,
         "name": user.name,
         "email": user.email,
@@ -117,8 +123,11 @@ def report(event: Event, *, user: User, request: HttpRequest | None = None) -> N
         key=f"{event.action}:{user.pk}:{now.timestamp()}",
         to=[user.email],
         subject=event.subject,
-        text=render_to_string("accounts/mail/security.txt", context),
-        html=render_to_string("accounts/mail/security.html", context),
+        **mail_parts(
+            "accounts/mail/security",
+            letterhead=Letterhead.of_seller(why=about_sign_in(user.email)),
+            context=context,
+        ),
         now=now,
     )
     if user.is_staff:

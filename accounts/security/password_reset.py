@@ -12,11 +12,12 @@ from urllib.parse import quote
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
-from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts.models import User
+from accounts.security.events import about_sign_in
 from core.mail import queue_mail, send
+from core.mail_parts import Letterhead, mail_parts
 from core.outbox.topics import handler
 
 TOPIC = "accounts.password_reset"
@@ -45,9 +46,13 @@ def send_link(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: ARG00
     key = f"{user_pk_to_url_str(user)}-{default_token_generator.make_token(user)}"
     path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
     context = {
+        "subject": SUBJECT,
         "email": email,
         "password_reset_url": settings.SITE_URL + path.replace("UID-KEY", quote(key)),
     }
-    template = "account/email/password_reset_key_message"
-    text = render_to_string(f"{template}.txt", context)
-    send({**payload, "text": text, "html": render_to_string(f"{template}.html", context)})
+    parts = mail_parts(
+        "account/email/password_reset_key_message",
+        letterhead=Letterhead.of_seller(why=about_sign_in(email)),
+        context=context,
+    )
+    send({**payload, **parts})

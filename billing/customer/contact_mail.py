@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts.models import Provider
 from billing.customer.profile import profile_or_draft
 from core.mail import queue_mail
+from core.mail_parts import Letterhead, mail_parts
 from core.outbox.lanes import Lane
 
 
@@ -29,7 +29,7 @@ def mail_contacts(
         "provider": provider,
         "billing_url": settings.SITE_URL + reverse("billing_information"),
         "contract_url": settings.SITE_URL + reverse("contract"),
-        "support_email": settings.SUPPORT_EMAIL,
+        "portal_url": settings.SITE_URL + reverse("dashboard"),
         **context,
     }
     contacts = profile_or_draft(provider=provider).contact_emails or [provider.contact_email]
@@ -37,8 +37,16 @@ def mail_contacts(
         key=key,
         to=contacts,
         subject=subject,
-        text=render_to_string(f"billing/mail/{template}.txt", values),
-        html=render_to_string(f"billing/mail/{template}.html", values),
+        **mail_parts(
+            f"billing/mail/{template}",
+            letterhead=Letterhead.of_seller(why=billing_contact_of(provider.name)),
+            context=values,
+        ),
         now=now,
         lane=Lane.DOCUMENTS,
     )
+
+
+def billing_contact_of(name: str) -> str:
+    """Why a billing contact gets a mail."""
+    return f"You get this mail because you are a billing contact of {name}."

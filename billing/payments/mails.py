@@ -4,15 +4,16 @@ Each mail is queued once per cause.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts.models import Provider
 from billing.choices import Collection
+from billing.customer.contact_mail import billing_contact_of
 from billing.decline_reasons import WITHDRAWN
 from billing.documents.invoice_mails import AttachedDocument, DocumentKind, queue_document_mail
 from billing.documents.receipt import receipt_reference, render_receipt
@@ -21,6 +22,7 @@ from billing.models import ChargeAttempt, Chargeback, Invoice, InvoiceDocument, 
 from billing.money import format_money
 from billing.payment_links import payment_link
 from core.mail import queue_mail
+from core.mail_parts import Letterhead, mail_parts
 from core.outbox.topics import Postpone
 from usage.formatting import exact_instant
 
@@ -45,7 +47,8 @@ def queue_mail_about(
 ) -> None:
     """Queue `billing/mail/<template>` once for each `key`, to the billing contacts or to `to`.
 
-    The context has the invoice's month and total, and links to its page and its payment.
+    `to` are people of operations. The context has the invoice's month and total, and links to its
+    page and its payment.
     """
     full_context = {
         "subject": subject,
@@ -58,21 +61,30 @@ def queue_mail_about(
         "is_too_small": invoice.collection == Collection.TOO_SMALL,
         "invoice_url": settings.SITE_URL + reverse("invoice_detail", args=[invoice.pk]),
         "pay_url": payment_link(invoice_id=invoice.pk, now=now),
-        "support_email": settings.SUPPORT_EMAIL,
         **context,
     }
     mail: dict[str, Any] = {
         "key": key,
         "to": list(to or invoice.buyer["emails"]),
         "subject": subject,
-        "text": render_to_string(f"billing/mail/{template}.txt", full_context),
-        "html": render_to_string(f"billing/mail/{template}.html", full_context),
+        **mail_parts(
+            f"billing/mail/{template}",
+            letterhead=_letterhead(invoice, is_for_operations=bool(to)),
+            context=full_context,
+        ),
         "now": now,
     }
     if attached is None:
         queue_mail(**mail)
     else:
         queue_document_mail(attached=attached, **mail)
+
+
+def _letterhead(invoice: Invoice, *, is_for_operations: bool) -> Letterhead:
+    if is_for_operations:
+        return Letterhead.of_operations()
+    why = billing_contact_of(invoice.buyer["name"])
+    return replace(Letterhead.of_seller(why=why), sender=invoice.seller["name"])
 
 
 def queue_invoice_mail(*, invoice_id: int, now: datetime) -> None:
@@ -191,6 +203,8 @@ def queue_chargeback_mails(*, chargeback: Chargeback, provider: Provider, now: d
         "owed": format_money(owed, invoice.currency),
         "paid_on": date_text(local_date(chargeback.payment.received_at, zone)),
         "evidence_due": exact_instant(due_at, zone) if due_at else "",
+        "contested_url": settings.SITE_URL
+        + reverse("admin:billing_payment_change", args=[chargeback.payment_id]),
     }
     state = Chargeback.State(chargeback.state)
     queue_mail_about(

@@ -8,11 +8,11 @@ from email.utils import parseaddr
 from typing import Any
 
 from django.conf import settings
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django_tenants.utils import get_tenant_model
 
 from core.mail import send
+from core.mail_parts import Letterhead, mail_parts
 from core.operations.alerts import ALERT_MAIL
 from core.operations.models import OperationsAlert
 from core.outbox.topics import handler
@@ -67,8 +67,12 @@ def _mail(alerts: Sequence[OperationsAlert]) -> dict[str, Any]:
     return {
         "to": [settings.OPERATIONS_EMAIL],
         "subject": subject,
-        "text": render_to_string("mail/operations_alerts.txt", context),
-        "html": render_to_string("mail/operations_alerts.html", context),
+        **mail_parts(
+            "mail/operations_alerts",
+            letterhead=Letterhead.of_operations(),
+            context=context,
+            preheader=". ".join(item.alert.title for item in listed),
+        ),
         "message_id": f"<operations-{digest}@{domain}>",
     }
 

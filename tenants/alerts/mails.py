@@ -6,10 +6,10 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.template.loader import render_to_string
 from django.urls import reverse
 
 from core.mail import queue_mail
+from core.mail_parts import Letterhead, mail_parts
 from core.outbox.lanes import Lane
 from tenants.alerts.readers import Reader, readers
 from tenants.models import Alert, AlertMailPreference
@@ -84,8 +84,14 @@ def queue_alert_mail(
         key=key,
         to=[reader.user.email],
         subject=subject,
-        text=render_to_string("tenants/mail/alerts.txt", context),
-        html=render_to_string("tenants/mail/alerts.html", context),
+        **mail_parts(
+            "tenants/mail/alerts",
+            letterhead=Letterhead.of_seller(
+                why="You get this mail because you chose mail about alerts."
+            ),
+            context=context,
+            preheader=". ".join(alert.title for each in sections for alert in each.named),
+        ),
         now=now,
         lane=lane,
     )

@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts.models import Provider, User
+from accounts.providers import current_provider
 from accounts.roles import PERMISSIONS, Permission
 from core.mail import queue_mail
+from core.mail_parts import Letterhead, mail_parts
 from tenants.models import CapRequest
 
 DECIDING_ROLES = [
@@ -27,6 +28,9 @@ def mail_request(*, request: CapRequest, provider: Provider, now: datetime) -> N
         to=addresses or [provider.contact_email],
         subject=f"{request.organization} asks for {request.requested_cap:,} users",
         url=reverse("cap_request_detail", args=[request.pk]),
+        letterhead=Letterhead.of_seller(
+            why=f"You get this mail because you decide on the caps of {provider.name}."
+        ),
         now=now,
     )
 
@@ -46,12 +50,31 @@ def mail_ended(*, request: CapRequest, now: datetime) -> None:
 def _mail_requester(event: str, *, request: CapRequest, subject: str, now: datetime) -> None:
     requester = User.objects.filter(pk=request.requested_by_id, is_active=True).first()
     if requester is not None:
-        url = reverse("own_cap_request")
-        _queue(event, request=request, to=[requester.email], subject=subject, url=url, now=now)
+        provider = current_provider()
+        _queue(
+            event,
+            request=request,
+            to=[requester.email],
+            subject=subject,
+            url=reverse("own_cap_request"),
+            letterhead=Letterhead(
+                provider.name,
+                "You get this mail because you requested a higher cap.",
+                provider.contact_email,
+            ),
+            now=now,
+        )
 
 
 def _queue(
-    event: str, *, request: CapRequest, to: list[str], subject: str, url: str, now: datetime
+    event: str,
+    *,
+    request: CapRequest,
+    to: list[str],
+    subject: str,
+    url: str,
+    letterhead: Letterhead,
+    now: datetime,
 ) -> None:
     context: dict[str, Any] = {
         "cap_request": request,
@@ -63,7 +86,6 @@ def _queue(
         key=f"cap-request:{request.pk}:{event}",
         to=to,
         subject=subject,
-        text=render_to_string(f"tenants/mail/cap_request_{event}.txt", context),
-        html=render_to_string(f"tenants/mail/cap_request_{event}.html", context),
+        **mail_parts(f"tenants/mail/cap_request_{event}", letterhead=letterhead, context=context),
         now=now,
     )

@@ -9,7 +9,7 @@ from accounts.models import Provider, User
 from core.actors import Actor
 from core.outbox.delivery import enqueue
 from tenants import audit
-from tenants.cases.mails import mail_person, mail_support
+from tenants.cases.mails import mail_message
 from tenants.models import CaseMessage, SupportCase
 
 # Integrations handles it: a ticket in the provider's PSA, where that is configured.
@@ -44,7 +44,7 @@ def open_case(
     )
     message = _append(case, text=text, author=person, is_from_support=False, now=now)
     _log(case, "case.submitted", actor=person, now=now)
-    mail_support(case=case, message=message, provider=provider, now=now)
+    mail_message(case=case, message=message, provider=provider, now=now)
     enqueue(topic=CHANGED_TOPIC, key=f"{case.pk}:submitted", payload={"case": case.pk}, now=now)
     return case
 
@@ -62,7 +62,7 @@ def reply(
     case = _locked(case)
     message = _append(case, text=text, author=person, is_from_support=False, now=now)
     _set_state(case, SupportCase.State.OPEN, actor=person, now=now)
-    mail_support(case=case, message=message, provider=provider, now=now)
+    mail_message(case=case, message=message, provider=provider, now=now)
     return message
 
 
@@ -75,7 +75,7 @@ def answer(
     message = _append(case, text=text, author=actor, is_from_support=True, now=now)
     state = SupportCase.State.CLOSED if closes else SupportCase.State.ANSWERED
     _set_state(case, state, actor=actor, now=now)
-    mail_person(case=case, message=message, provider=provider, now=now)
+    mail_message(case=case, message=message, provider=provider, now=now)
     return message
 
 

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts.credentials import digest, new_secret
@@ -19,6 +18,7 @@ from accounts.user_rules import lock_people
 from core.actors import Actor
 from core.addresses import clean_address
 from core.mail import queue_mail
+from core.mail_parts import Letterhead, mail_parts
 from core.schema import provider_schema
 from core.servers import joined_to_directory, with_directory
 from tenants import audit
@@ -27,10 +27,19 @@ from tenants.people.rules import AlreadyHere, ChangeRefused, begin, check_grant,
 
 VALID_FOR = timedelta(days=7)
 LONGEST_TOKEN = 100
+AGAIN_AFTER = timedelta(minutes=10)
 
 
 class InvitationOver(Exception):
     """The link was used, revoked or replaced, or it expired."""
+
+
+class SentJustNow(ChangeRefused):
+    """The invitation was sent a few minutes ago."""
+
+    def __init__(self) -> None:
+        minutes = AGAIN_AFTER // timedelta(minutes=1)
+        super().__init__(f"It was sent less than {minutes} minutes ago. Give the mail some time.")
 
 
 class AddressTaken(Exception):
@@ -89,9 +98,12 @@ def invite(*, provider: Provider, invitee: Invitee, by: User, now: datetime) -> 
 def resend(*, invitation: Invitation, by: User, now: datetime) -> None:
     """Mail a new link with a new validity; the old link stops working.
 
-    Raises `RoleTooHigh`, and `InvitationOver` when it was accepted or revoked in the meantime.
+    Raises `RoleTooHigh`, `InvitationOver` when it was accepted or revoked in the meantime, and
+    `SentJustNow`: an outside mailbox must not be filled from here.
     """
     by, current, organization = _locked_open(invitation, by=by)
+    if now < current.sent_at + AGAIN_AFTER:
+        raise SentJustNow
     secret = new_secret()
     current.digest = digest(secret)
     current.sent_at, current.expires_at = now, now + VALID_FOR
@@ -236,7 +248,14 @@ def _mail(
     invitation: Invitation, *, secret: str, organization: Organization | None, now: datetime
 ) -> None:
     inviting = organization.name if organization else invitation.provider.name
+    subject = f"{invitation.invited_by_name} invites you to {inviting}"
+    why = (
+        f"You get this mail because {invitation.invited_by_name} entered your address. If you "
+        "don’t know who this is, you need not do anything: without the link there is no login."
+    )
+    contact = invitation.provider.contact_email if organization else settings.SUPPORT_EMAIL
     context = {
+        "subject": subject,
         "invitation": invitation,
         "inviting": inviting,
         "role": Role(invitation.role).label,
@@ -247,8 +266,11 @@ def _mail(
         # The hash of the link: each link is mailed once.
         key=f"invitation:{invitation.digest}",
         to=[invitation.email],
-        subject=f"{invitation.invited_by_name} invites you to {inviting}",
-        text=render_to_string("tenants/mail/invitation.txt", context),
-        html=render_to_string("tenants/mail/invitation.html", context),
+        subject=subject,
+        **mail_parts(
+            "tenants/mail/invitation",
+            letterhead=Letterhead(invitation.provider.name, why, contact),
+            context=context,
+        ),
         now=now,
     )

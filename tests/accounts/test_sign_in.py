@@ -17,6 +17,7 @@ from accounts.security.password_reset import TOPIC
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from tests.personas import PASSWORD, Personas
+from tests.queued_mails import check_mail
 
 LOGIN = "/accounts/login/"
 Outcome = SignInEvent.Outcome
@@ -270,6 +271,8 @@ def test_the_reset_link_ignores_the_host_header(
     (message,) = mail.outbox
     assert "http://testserver/accounts/password/reset/key/" in message.body
     assert "evil.example" not in message.body + message.alternatives[0][0]
+    html = str(message.alternatives[0][0])
+    check_mail({"subject": message.subject, "text": message.body, "html": html})
 
 
 def test_unknown_addresses_get_the_same_page_and_no_mail(client: Client, db: None) -> None:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,7 @@ from core.outbox.models import OutboxMessage
 from tenants.models import MeteringPolicy
 from tests.billing.conftest import BILL, NOVEMBER, BillingScenario
 from tests.billing.unpaid_invoices import DUE_OVER, FORTY_FIVE, HOUR, THIRTY, hourly, pay
-from tests.queued_mails import payload_of
+from tests.queued_mails import check_mail, payload_of
 
 TEMPLATES = Path(settings.BASE_DIR) / "templates/billing/mail"
 MAILS = ("mail.send", "billing.document_mail")
@@ -58,10 +57,6 @@ KINDS = {
     for path in TEMPLATES.iterdir()
     if not path.name.startswith("_") and path.stem != "base"
 }
-# What a context without a value, or a template that was misread, leaves behind.
-UNFILLED = re.compile(r"\{\{|\}\}|\{%|%\}|\bNone\b|UNFILLED|object at 0x|&lt;|&amp;amp;")
-# A value that is there and empty: a blank before a stop, a name without its value.
-GAP = re.compile(r" [.,;:](?:\s|$)|^\w[\w ]*:[ \t]*$", re.MULTILINE)
 
 
 @pytest.fixture
@@ -220,17 +215,9 @@ def test_every_mail_has_text_and_html_without_unfilled_values(
     mails = [payload_of(message) for message in OutboxMessage.objects.filter(topic__in=MAILS)]
     assert len(mails) > len(KINDS) / 2
     for mail in mails:
+        check_mail(mail)
         text, html = mail["text"], mail["html"]
-        assert text.strip()
-        assert html.startswith("<!DOCTYPE html>")
-        for form in (text, html, mail["subject"]):
-            assert not UNFILLED.search(form), (mail["subject"], UNFILLED.search(form))
-        assert not GAP.search(text), (mail["subject"], GAP.search(text))
-        plain = " ".join(re.sub(r"<style.*?</style>|<[^>]+>", " ", html).split())
-        assert mail["subject"] in unescape(plain)
         addresses = re.findall(r'(?:href|src)="([^"]*)"', html) + re.findall(r"https?://\S+", text)
         for address in addresses:
             assert address.startswith((settings.SITE_URL + "/", "mailto:")), mail["subject"]
             assert address.startswith("mailto:") or is_a_page(address), address
-        # Mail programs load nothing of ours: no picture, no script, no style sheet.
-        assert not re.search(r"<(img|script|link)\b", html)

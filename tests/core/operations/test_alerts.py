@@ -24,6 +24,7 @@ from core.operations.models import OperationsAlert
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.schema import current_schema, provider_schema
+from tests.queued_mails import check_mail
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
@@ -56,6 +57,8 @@ def test_an_open_alert_is_updated_and_counted_and_sends_no_second_mail(db: None)
     assert OutboxMessage.objects.filter(topic=ALERT_MAIL).count() == 1
     deliver_due(now=LATER)
     (message,) = mail.outbox
+    html = str(message.alternatives[0][0])
+    check_mail({"subject": message.subject, "text": message.body, "html": html})
     assert message.to == [settings.OPERATIONS_EMAIL]
     assert message.subject == "A test is broken: Platform"
     for text in (message.body, str(message.alternatives[0][0])):

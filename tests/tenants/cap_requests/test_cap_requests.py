@@ -20,6 +20,7 @@ from tenants.models import CapRequest, Organization
 from tenants.organizations.lifecycle import set_user_cap
 from tests.cap_requests import BILL, NOW, ask, cap_of, otto_at_the_cap, until
 from tests.personas import Personas, create_persona
+from tests.queued_mails import check_mail
 
 SignIn = Callable[..., Client]
 
@@ -40,7 +41,7 @@ def test_each_mail_has_text_and_html(
     payloads = [mail.payload for mail in mails]
     for payload in payloads:
         assert "http://testserver" in payload["text"]
-        assert payload["html"].startswith("<!DOCTYPE html>")
+        check_mail(payload, is_typed=True)
     assert "Not <this> year" in payloads[1]["text"]
     assert "Not &lt;this&gt; year" in payloads[1]["html"]
 

@@ -15,7 +15,7 @@ from core.schema import provider_schema
 from tenants.cases.cases import MOST_PER_HOUR
 from tenants.models import AuditEntry, SupportCase
 from tests.personas import Personas
-from tests.queued_mails import payload_of
+from tests.queued_mails import check_mail, payload_of
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 QUESTION = {"subject": "Where is my invoice?", "text": "I can't find <October>.\nThank you"}
@@ -48,6 +48,7 @@ def test_a_case_is_kept_and_mailed_to_support(
     assert (case.subject, case.state) == (QUESTION["subject"], "open")
     assert (message.text, message.author_name) == (QUESTION["text"], people.adam.name)
     (mail,) = mails()
+    check_mail(mail, is_typed=True)
     assert mail["to"] == [settings.SUPPORT_EMAIL]
     assert "I can't find <October>." in mail["text"]
     assert people.adam.email in mail["text"]
@@ -77,6 +78,7 @@ def test_operations_answer_and_the_answer_is_mailed_and_shown(
     assert answer["to"] == [people.adam.email]
     assert "In Payment History." in answer["text"]
     assert "In Payment History." in answer["html"]
+    check_mail(answer, is_typed=True)
 
     client.force_login(people.adam)
     shown = client.get(f"/account/cases/{case.pk}/").content.decode()
