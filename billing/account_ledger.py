@@ -112,6 +112,18 @@ class AccountStatement:
         """The sum of the period's movements of these kinds."""
         return sum(movement.amount_minor for movement, _ in self.rows if movement.kind in kinds)
 
+    def sums(self) -> list[tuple[str, int]]:
+        """The sums of the period that lead from the opening to the closing balance."""
+        sums = [
+            ("Invoices", self.sum_of(Kind.INVOICE)),
+            ("Payments", self.sum_of(Kind.PAYMENT)),
+            ("Credit notes", self.sum_of(Kind.CREDIT)),
+            ("Refunds", self.sum_of(Kind.REFUND)),
+            ("Payments taken back", self.sum_of(Kind.TAKEN_BACK)),
+            ("Void and written off", self.sum_of(Kind.VOID, Kind.WRITTEN_OFF)),
+        ]
+        return [(name, minor) for name, minor in sums if minor]
+
 
 def account_statements(*, starts_at: datetime, ends_at: datetime) -> list[AccountStatement]:
     """The statement of each currency for the half-open period, by the events' own instants."""

@@ -14,19 +14,24 @@ from billing.documents.contract import render_contract_document
 from billing.documents.credit_note import render_credit_note
 from billing.documents.invoice_mails import send_document_mail
 from billing.documents.receipt import render_receipt
+from billing.documents.statement import StatementDays, render_statement
 from billing.gateway import client as gateway
 from billing.leaving import departures, export
 from billing.models import (
     ChargeAttempt,
     Chargeback,
+    ChargeOrder,
     Contract,
     CreditNote,
     Invoice,
     Payment,
+    PaymentMethod,
     Refund,
 )
-from billing.payments import announced_transfers, cards, charging, new_card_charges
+from billing.payments import announced_transfers, cards, charge_lists, charging
 from billing.payments import mails as payment_mails
+from billing.payments.charge_orders import charges_of_order
+from billing.payments.new_card_charges import charges_of_card
 from billing.payments.unassigned import assign_payments
 from billing.webhooks import handlers
 from billing.webhooks.inbox import Event
@@ -67,10 +72,20 @@ def lapse_transfer(payload: Mapping[str, Any], now: datetime) -> None:
 @handler(topics.NEW_CARD_CHARGES, lane=Lane.PAYMENTS, longest_wait=LONGEST_FOR_STRIPE)
 def charge_for_new_card(payload: Mapping[str, Any], now: datetime) -> None:
     """Charge a new card for the next outstanding invoice."""
+    card = PaymentMethod.objects.get(pk=payload["card_id"])
+    _charge_next(charges_of_card(card), position=payload["position"], now=now)
+
+
+@handler(topics.CHARGE_ORDER, lane=Lane.PAYMENTS, longest_wait=LONGEST_FOR_STRIPE)
+def charge_as_ordered(payload: Mapping[str, Any], now: datetime) -> None:
+    """Charge the next invoice that a person ordered to be paid."""
+    order = ChargeOrder.objects.select_related("card").get(pk=payload["order_id"])
+    _charge_next(charges_of_order(order), position=payload["position"], now=now)
+
+
+def _charge_next(charges: charge_lists.ChargeList, *, position: int, now: datetime) -> None:
     with _postponed_without_answer(now=now):
-        attempt = new_card_charges.charge_next(
-            card_id=payload["card_id"], position=payload["position"], now=now
-        )
+        attempt = charge_lists.charge_next(charges, position=position, now=now)
     _postpone_if_unfinished(attempt, now=now)
 
 
@@ -139,6 +154,18 @@ def mail_chargeback(payload: Mapping[str, Any], now: datetime) -> None:
 def render_documents_of_invoice(payload: Mapping[str, Any], now: datetime) -> None:
     """Render and store an issued invoice's PDF and CSV."""
     store.render_documents(invoice=Invoice.objects.get(pk=payload["invoice_id"]), now=now)
+
+
+@handler(topics.STATEMENT_DOCUMENT, lane=Lane.DOCUMENTS)
+def render_statement_of_account(payload: Mapping[str, Any], now: datetime) -> None:
+    """Render the account statement of some days; a person waits for it."""
+    provider = current_provider()
+    days = StatementDays(
+        date.fromisoformat(payload["first"]),
+        date.fromisoformat(payload["last"]),
+        provider.billing_zone(),
+    )
+    render_statement(provider=provider, days=days, now=now)
 
 
 @handler(topics.INVOICE_MAIL, lane=Lane.DOCUMENTS, longest_wait=LONGEST_FOR_RENDERING)

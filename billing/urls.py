@@ -28,6 +28,7 @@ from billing.views import (
     licenses,
     new_card_charges,
     organizations,
+    pay_all,
     payment_history,
     payment_link,
     preview,
@@ -162,11 +163,18 @@ urlpatterns = [
     ),
     path("account/statement/", account_statement.account_statement, name="account_statement"),
     path(
+        "account/statement.pdf",
+        account_statement.account_statement_pdf,
+        name="account_statement_pdf",
+    ),
+    path(
         "account/statement.csv",
         account_statement.account_statement_csv,
         name="account_statement_csv",
     ),
     path("account/payments/", payment_history.payment_history, name="payment_history"),
+    path("account/payments/pay/", pay_all.pay_all, name="pay_all"),
+    path("account/payments/pay/<int:order_id>/", pay_all.charge_order, name="charge_order"),
     path("account/payments.csv", payment_history.payment_history_csv, name="payment_history_csv"),
     path(
         "account/payments/<int:invoice_id>/", payment_history.invoice_detail, name="invoice_detail"

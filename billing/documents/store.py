@@ -21,6 +21,7 @@ from billing.models import (
     InvoiceDocument,
     InvoiceLine,
     PaymentReceipt,
+    StatementDocument,
 )
 from billing.payment_links import link_in_documents
 from core.outbox.delivery import enqueue
@@ -28,7 +29,14 @@ from core.schema import require_provider_schema
 
 logger = logging.getLogger(__name__)
 Format = InvoiceDocument.Format
-Stored = TypeVar("Stored", InvoiceDocument, CreditNoteDocument, ContractDocument, PaymentReceipt)
+Stored = TypeVar(
+    "Stored",
+    InvoiceDocument,
+    CreditNoteDocument,
+    ContractDocument,
+    PaymentReceipt,
+    StatementDocument,
+)
 
 
 class DocumentNotReady(Exception):

@@ -29,6 +29,7 @@ STILL_ALLOWED = frozenset(
         "billing_address",
         "card_setup",
         "card_charges",
+        "pay_all",
         "transfer_announce",
         "transfer_withdraw",
         "export_request",

@@ -3,6 +3,7 @@
 from billing.models.agreements import AgreementAcceptance
 from billing.models.announced_transfers import AnnouncedTransfer
 from billing.models.carried_balances import CarriedBalance
+from billing.models.charge_orders import ChargeOrder
 from billing.models.chargebacks import Chargeback
 from billing.models.contract_documents import ContractDocument, RenewalNotice, TermsAcceptance
 from billing.models.contracts import BillingProfile, Contract
@@ -28,6 +29,7 @@ from billing.models.payments import (
 )
 from billing.models.receipts import PaymentReceipt
 from billing.models.reconciliation import PaymentDifference
+from billing.models.statement_documents import StatementDocument
 
 __all__ = [
     "AgreementAcceptance",
@@ -35,6 +37,7 @@ __all__ = [
     "BillingProfile",
     "CarriedBalance",
     "ChargeAttempt",
+    "ChargeOrder",
     "Chargeback",
     "Contract",
     "ContractDocument",
@@ -59,6 +62,7 @@ __all__ = [
     "PaymentReceipt",
     "Refund",
     "RenewalNotice",
+    "StatementDocument",
     "SuspensionDeferral",
     "TermsAcceptance",
     "UnassignedPayment",

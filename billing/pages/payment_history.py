@@ -28,18 +28,19 @@ _OF_STATUS = {
     Status.UNCOLLECTIBLE: Q(voided_at=None, written_off_at__isnull=False) & ~_IS_PAID,
     Status.VOID: Q(voided_at__isnull=False),
 }
+# The columns of the page have the same names.
 CSV_HEADER = (
-    "Invoice",
+    "Invoice Number",
     "Kind",
     "Month",
     "Date of issue",
-    "Due date",
+    "Due Date",
     "Status",
     "Currency",
-    "Billed",
-    "Credited",
-    "Paid",
-    "Owed",
+    "Amount Billed",
+    "Amount Credited",
+    "Amount Paid",
+    "Amount Owed",
     "Carried in",
     "Carried out",
 )

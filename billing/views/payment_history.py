@@ -29,6 +29,7 @@ from billing.pages.payment_history import (
     matching_invoices,
 )
 from billing.payment_links import payment_link
+from billing.payments.charge_orders import has_payable_invoices
 from billing.payments.on_session import card_obstacle
 from billing.payments.retries import next_attempt_at
 from billing.payments.transfers_under_way import transfer_under_way
@@ -54,6 +55,7 @@ def payment_history(request: PortalRequest) -> HttpResponse:
         "today": local_date(timezone.now(), request.provider.billing_zone()),
         "tabs": [("", "All"), *Status.choices],
         "query": f"?{query}" if query else "",
+        "may_pay_all": request.user.may(Permission.CHANGE_BILLING) and has_payable_invoices(),
         **_cutoff(),
     }
     partial = request.htmx.target == "invoices"

@@ -4,10 +4,18 @@ from django.http import HttpResponse
 from django.utils.cache import get_conditional_response
 
 from accounts.requests import PortalRequest
-from billing.models import ContractDocument, CreditNoteDocument, InvoiceDocument, PaymentReceipt
+from billing.models import (
+    ContractDocument,
+    CreditNoteDocument,
+    InvoiceDocument,
+    PaymentReceipt,
+    StatementDocument,
+)
 from core.audit import looked_at
 
-StoredDocument = InvoiceDocument | CreditNoteDocument | ContractDocument | PaymentReceipt
+StoredDocument = (
+    InvoiceDocument | CreditNoteDocument | ContractDocument | PaymentReceipt | StatementDocument
+)
 
 
 def stored_document(

@@ -102,7 +102,12 @@ CAPS_TABS = (
     Tab("cap_request_list", "Requests", CAPS, badge=open_cap_requests),
 )
 BILLING_TABS = (
-    Tab("payment_history", "Payment History", MONEY, ("account_statement",)),
+    Tab(
+        "payment_history",
+        "Payment History",
+        MONEY,
+        ("account_statement", "account_statement_pdf", "pay_all", "charge_order"),
+    ),
     Tab("invoice_preview", "Next invoice", MONEY),
     Tab("contract", "Plan", MONEY, condition=has_contract),
     Tab("licenses", "Licenses", MONEY),

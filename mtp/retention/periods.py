@@ -16,7 +16,7 @@ from django.db.models import F, Func, JSONField, QuerySet, Value
 from accounts.models import ApiKeyCaller
 from accounts.providers import current_provider
 from billing.erasure.erase import erasable_users, erase_users
-from billing.models import WebhookEvent
+from billing.models import StatementDocument, WebhookEvent
 from core.operations.models import OperationsAlert, UnmatchedEvent
 from core.outbox.models import BLANK_BODY, OutboxMessage
 from tenants.models import Alert, ImportRun, RefusedLine
@@ -106,6 +106,12 @@ PROVIDER_RULES = (
         "applied events of Stripe",
         90,
         lambda cutoff: WebhookEvent.objects.filter(applied_at__lt=cutoff),
+    ),
+    # Rendered again when they are asked for.
+    Rule(
+        "PDFs of account statements",
+        7,
+        lambda cutoff: StatementDocument.objects.filter(rendered_at__lt=cutoff),
     ),
     Rule(
         "imports that wait for a confirmation",

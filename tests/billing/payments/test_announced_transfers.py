@@ -19,8 +19,9 @@ from billing.payments.announced_transfers import (
 )
 from billing.payments.balance_lock import CorrectionRefused
 from billing.payments.card_invoices import card_invoices
+from billing.payments.charge_lists import Outcome, charge_next, charge_results
 from billing.payments.charging import charge_invoice
-from billing.payments.new_card_charges import Outcome, charge_next, charge_results
+from billing.payments.new_card_charges import charges_of_card
 from billing.payments.on_session import PaymentRefused, begin_on_session, card_obstacle
 from billing.payments.uncharged import uncharged
 from core.actors import SYSTEM_ACTOR
@@ -115,8 +116,8 @@ def test_a_new_card_leaves_it_out_and_says_why(scenario, invoice):
     card.save()
     announce(invoice)
 
-    assert charge_next(card_id=card.pk, position=0, now=LATER) is None
-    (result,) = charge_results(card)
+    assert charge_next(charges_of_card(card), position=0, now=LATER) is None
+    (result,) = charge_results(charges_of_card(card))
     assert (result.outcome, result.reason) == (
         Outcome.NOT_TRIED,
         "A bank transfer of this invoice is announced.",

@@ -12,8 +12,9 @@ from billing.models import ChargeAttempt, Invoice, PaymentMethod
 from billing.outbox_handlers import charge_for_new_card
 from billing.payments.card_invoices import card_invoices, invoices_to_charge
 from billing.payments.cards import adopt_card, begin_card_setup
+from billing.payments.charge_lists import Outcome, charge_results
 from billing.payments.charging import charge_invoice
-from billing.payments.new_card_charges import Outcome, charge_results
+from billing.payments.new_card_charges import charges_of_card
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.outbox.topics import Postpone
@@ -42,7 +43,7 @@ def work(scenario, *, now=NOVEMBER):
     while deliver_due(now=now, schema=scenario.provider.schema_name):
         pass
     with provider_schema(scenario.provider):
-        return charge_results(PaymentMethod.objects.get(replaced_at=None))
+        return charge_results(charges_of_card(PaymentMethod.objects.get(replaced_at=None)))
 
 
 def outcomes(turns):
@@ -206,7 +207,7 @@ def test_a_card_that_the_close_charged_is_not_charged_again_at_once(scenario):
     charge_for_new_card({"card_id": card.pk, "position": 0}, NOVEMBER)
 
     assert ChargeAttempt.objects.get() == closed
-    assert outcomes(charge_results(card)) == [Outcome.DECLINED]
+    assert outcomes(charge_results(charges_of_card(card))) == [Outcome.DECLINED]
 
 
 def running(scenario, *, kind):
@@ -230,16 +231,18 @@ def test_a_running_attempt_of_the_old_card_finishes_first(scenario, answer):
 
     with pytest.raises(Postpone):
         charge_for_new_card(first, NOVEMBER)
-    assert outcomes(charge_results(new)) == [Outcome.WAITING, Outcome.WAITING]
+    assert outcomes(charge_results(charges_of_card(new))) == [Outcome.WAITING, Outcome.WAITING]
     charge_for_new_card({"card_id": new.pk, "position": 1}, NOVEMBER)
-    assert outcomes(charge_results(new)) == [Outcome.WAITING, Outcome.PAID], "it holds up no other"
+    assert outcomes(charge_results(charges_of_card(new))) == [Outcome.WAITING, Outcome.PAID], (
+        "it holds up no other"
+    )
 
     scenario.stripe.control(
         "POST", "payments/settle", payment_intent=attempt.stripe_payment_intent_id, answer=answer
     )
     charge_for_new_card(first, NOVEMBER + timedelta(minutes=1))
 
-    assert outcomes(charge_results(new)) == [Outcome.PAID, Outcome.PAID]
+    assert outcomes(charge_results(charges_of_card(new))) == [Outcome.PAID, Outcome.PAID]
     states = list(attempt.invoice.attempts.order_by("pk").values_list("state", flat=True))
     attempt.refresh_from_db()
     assert attempt.retry_at is None, "a replaced card has no next day"
@@ -339,7 +342,7 @@ def test_a_replaced_card_charges_no_further_invoice(scenario):
     with provider_schema(scenario.provider):
         used = set(ChargeAttempt.objects.values_list("stripe_payment_method_id", flat=True))
         assert used == {second.stripe_payment_method_id}
-        assert outcomes(charge_results(first)) == [Outcome.PAID] * 3
+        assert outcomes(charge_results(charges_of_card(first))) == [Outcome.PAID] * 3
         assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 3
 
 

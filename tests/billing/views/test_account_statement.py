@@ -6,8 +6,14 @@ from datetime import UTC, date, datetime
 
 import pytest
 import time_machine
+from django.utils import timezone
+from pypdf import PdfReader
 
 from billing.corrections.bank_transfers import record_transfer
+from billing.documents import statement
+from billing.models import StatementDocument
+from core.outbox.delivery import deliver_due
+from core.schema import provider_schema
 from tests.billing.conftest import BILL, NOVEMBER
 
 PAGE, CSV = "/account/statement/", "/account/statement.csv"
@@ -55,7 +61,7 @@ def test_no_day_breaks_the_page(as_bill, day):
 
 def test_a_role_without_billing_is_refused(scenario, client, sign_in, people):
     sign_in(client, people.adam)
-    for address in (PAGE, CSV):
+    for address in (PAGE, CSV, "/account/statement.pdf"):
         assert client.get(address).status_code == 403
 
 
@@ -78,3 +84,54 @@ def test_the_history_finds_by_number_reference_and_day(as_bill, scenario):
     assert found(**{"from": "2026-10-15"}) == {"000001"}
     assert found(to="2026-10-01") == {"000002"}
     assert found(**{"from": "2026-10-02", "to": "2026-10-31"}) == set()
+
+
+PDF = "/account/statement.pdf"
+DAYS = {"from": "2026-11-01", "to": "2026-11-20"}
+
+
+def work(scenario):
+    with provider_schema(scenario.provider):
+        while deliver_due(now=timezone.now(), schema=scenario.provider.schema_name):
+            pass
+
+
+def test_the_pdf_says_what_the_page_says(as_bill, scenario):
+    waiting = as_bill.get(PDF, DAYS)
+    assert waiting.status_code == 202
+    assert waiting["Refresh"] == "3"
+    work(scenario)
+
+    response = as_bill.get(PDF, DAYS)
+
+    assert response["Content-Type"] == "application/pdf"
+    assert 'statement-2026-11-01-to-2026-11-20.pdf"' in response["Content-Disposition"]
+    reader = PdfReader(io.BytesIO(response.content))
+    text = " ".join("\n".join(page.extract_text() for page in reader.pages).split())
+    for shown in ("Account statement", "$330.00", "Bank transfer, A1", "-$100.00", "$230.00"):
+        assert shown in text
+    assert reader.trailer["/Root"]["/MarkInfo"]["/Marked"], "tagged"
+    assert round(float(reader.pages[0].mediabox.width)) == 595, "A4 without a country"
+
+
+def test_a_statement_that_says_something_else_is_rendered_again(as_bill, scenario):
+    as_bill.get(PDF, DAYS)
+    work(scenario)
+    assert as_bill.get(PDF, DAYS).status_code == 200
+    with provider_schema(scenario.provider):
+        scenario.invoice(month="2026-09-01", issued_at=datetime(2026, 11, 10, tzinfo=UTC))
+    assert as_bill.get(PDF, DAYS).status_code == 202
+
+
+def test_bytes_that_changed_are_not_handed_out(as_bill, scenario):
+    as_bill.get(PDF, DAYS)
+    work(scenario)
+    with provider_schema(scenario.provider):
+        StatementDocument.objects.update(content=b"%PDF another")
+    assert as_bill.get(PDF, DAYS).status_code == 409
+
+
+def test_a_period_with_too_many_movements_leads_to_fewer_days(as_bill, monkeypatch):
+    monkeypatch.setattr(statement, "MOST_MOVEMENTS", 1)
+    page = as_bill.get(PDF, DAYS, follow=True)
+    assert "Choose fewer days" in page.content.decode()

@@ -7,7 +7,7 @@ import time_machine
 from django.utils import timezone
 
 from billing.dunning.status import update_dunning
-from billing.payments.new_card_charges import Outcome
+from billing.payments.charge_lists import Outcome
 from tests.billing.payments.test_cards import set_up
 from tests.billing.payments.test_charging import set_card_answer
 from tests.billing.payments.test_new_card_charges import invoices, outcomes, work

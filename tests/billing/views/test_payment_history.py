@@ -178,21 +178,21 @@ def test_the_csv_lists_all_of_the_chosen_status(north: Provider, as_bill: Client
     response = as_bill.get("/account/payments.csv")
     assert response["Content-Disposition"] == 'attachment; filename="invoices.csv"'
     rows = list(csv.DictReader(io.StringIO(response.content.decode("utf-8-sig"))))
-    assert [row["Invoice"] for row in rows] == [
+    assert [row["Invoice Number"] for row in rows] == [
         f"NORTH-{number:06d}" for number in range(14, 0, -1)
     ]
     assert rows[-1] == {
-        "Invoice": "NORTH-000001",
+        "Invoice Number": "NORTH-000001",
         "Kind": "Usage",
         "Month": "2025-01",
         "Date of issue": "2025-03-03",
-        "Due date": "2026-12-01",
+        "Due Date": "2026-12-01",
         "Status": "Partially Paid",
         "Currency": "USD",
-        "Billed": "35.70",
-        "Credited": "0.00",
-        "Paid": "10.00",
-        "Owed": "25.70",
+        "Amount Billed": "35.70",
+        "Amount Credited": "0.00",
+        "Amount Paid": "10.00",
+        "Amount Owed": "25.70",
         "Carried in": "0.00",
         "Carried out": "0.00",
     }
