@@ -131,6 +131,11 @@ one_organization = [
         name="organization_admin_invite",
     ),
     path(
+        "administrators/invitations/bulk/",
+        organization_admins.organization_invitation_bulk,
+        name="organization_invitation_bulk",
+    ),
+    path(
         "administrators/<int:admin_id>/remove/",
         organization_admins.organization_admin_remove,
         name="organization_admin_remove",
@@ -183,6 +188,7 @@ account: list[URLPattern | URLResolver] = [
         "administrators/invite/", administrators.administrator_invite, name="administrator_invite"
     ),
     path("administrators/<int:administrator_id>/", include(one_administrator)),
+    path("invitations/bulk/", administrators.invitation_bulk, name="invitation_bulk"),
     path(
         "invitations/<int:invitation_id>/resend/",
         administrators.invitation_resend,

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
 
 from core.actors import Actor
 from core.outbox.delivery import enqueue
@@ -55,6 +56,9 @@ def choose(*, start: Start, rows: QuerySet[Any], now: datetime) -> BulkAction:
     Raises `NothingChosen` and `TooManyChosen`.
     """
     of = "pk" if start.kind == BulkAction.Kind.ORGANIZATIONS else "organization_id"
+    if start.kind == BulkAction.Kind.INVITATIONS:
+        of = "of_organization"
+        rows = rows.annotate(of_organization=Coalesce("organization_id", 0))
     # One more tells that there are too many. In this order, rows are locked like everywhere.
     found = list(rows.order_by(of, "pk").values_list("pk", of)[: MOST_AT_ONCE + 1])
     if not found:

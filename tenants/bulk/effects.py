@@ -61,7 +61,8 @@ def bill_so_far(action: BulkAction, *, bills_after: BillsOf | None, now: datetim
     first = Organization.objects.filter(
         pk__in=action.items.order_by("position").values("organization_id")[:1]
     ).first()
-    if bills_after is None or first is None:
+    is_counted = action.kind != BulkAction.Kind.INVITATIONS
+    if bills_after is None or first is None or not is_counted:
         return ""
     bills = bills_after(first, metric_of(action), [0], now)
     return bills.before if bills else ""

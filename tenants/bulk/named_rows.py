@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from accounts.models import Invitation
+from accounts.providers import current_provider
 from tenants.models import BulkAction, BulkItem, Device, ManagedUser, Organization
 
 
@@ -44,4 +46,7 @@ def _names(action: BulkAction, ids: Collection[int]) -> dict[int, str]:
         return dict(ManagedUser.objects.filter(pk__in=ids).values_list("pk", "email"))
     if action.kind == BulkAction.Kind.DEVICES:
         return dict(Device.objects.filter(pk__in=ids).values_list("pk", "name"))
+    if action.kind == BulkAction.Kind.INVITATIONS:
+        invitations = Invitation.objects.filter(provider=current_provider(), pk__in=ids)
+        return dict(invitations.values_list("pk", "email"))
     return dict(Organization.objects.filter(pk__in=ids).values_list("pk", "name"))

@@ -40,6 +40,7 @@ _OFFERS: Mapping[str, Sequence[Offer]] = {
         Offer(Verb.ARCHIVE, "Archive", _ORGANIZATIONS),
         Offer(Verb.RESTORE, "Restore", _ORGANIZATIONS),
     ),
+    Kind.INVITATIONS: (Offer(Verb.RESEND, "Send again", Permission.MANAGE_ORGANIZATION_ADMINS),),
 }
 
 

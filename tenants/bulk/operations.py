@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from accounts.models import Invitation, User
 from accounts.providers import current_provider
 from core.actors import Actor
 from tenants.bulk.refusals import Refused
@@ -12,6 +13,7 @@ from tenants.models import BulkAction, BulkItem, CountedRow, Device, ManagedUser
 from tenants.organizations.archiving import archive_organization, restore_organization
 from tenants.organizations.lifecycle import set_user_cap
 from tenants.organizations.tags import add_tag, remove_tag
+from tenants.people.invitations import resend
 from tenants.users.membership import remove_member, set_user_state
 from tenants.users.moving import move_member
 from tenants.users.restoring import restore_member
@@ -167,6 +169,18 @@ def _restore(row: Row) -> Done:
     return Done()
 
 
+def _resend(row: Row) -> Done:
+    """The sender becomes the inviter, with the sender's rights as they are now."""
+    provider = current_provider()
+    invitations = Invitation.objects.open().select_related("provider").filter(provider=provider)
+    invitation = invitations.filter(pk=row.item.subject_id).first()
+    sender = User.objects.filter(pk=row.actor.id or 0, provider=provider).first()
+    if invitation is None or sender is None:
+        raise Refused("It was accepted or revoked meanwhile.")
+    resend(invitation=invitation, by=sender, now=row.now)
+    return Done()
+
+
 CHANGES: Mapping[str, Change] = {
     Verb.REMOVE: _remove,
     Verb.SUSPEND: lambda row: _set_state(row, ManagedUser.State.SUSPENDED),
@@ -177,6 +191,7 @@ CHANGES: Mapping[str, Change] = {
     Verb.UNTAG: _untag,
     Verb.ARCHIVE: _archive,
     Verb.RESTORE: _restore,
+    Verb.RESEND: _resend,
 }
 # A move is not undone: where a user joined, the highest count may have risen, and it never falls.
 UNDOS: Mapping[str, Undo] = {

@@ -6,6 +6,9 @@ from core.templating.values import plural
 from tenants.organizations.archiving import NotArchived, StillInUse
 from tenants.organizations.lifecycle import NameTaken, OrganizationLimitReached
 from tenants.organizations.tags import NoChange, TooMany
+from tenants.people.invitations import InvitationOver, SentJustNow
+from tenants.people.rules import ChangeRefused as PeopleChangeRefused
+from tenants.people.rules import RoleTooHigh
 from tenants.refusals import (
     Because,
     CountedRowChangeRefused,
@@ -58,6 +61,10 @@ _TEXTS: Mapping[type[Exception], Callable[..., str] | str] = {
     TooMany: "It has as many tags as it may have.",
     MonthClosed: "The month of the removal is closed and billed. Add it again instead.",
     NamesErased: "Its name was erased.",
+    InvitationOver: "It was accepted or revoked meanwhile.",
+    SentJustNow: str,
+    RoleTooHigh: str,
+    PeopleChangeRefused: str,
 }
 REFUSALS = tuple(_TEXTS)
 

@@ -32,6 +32,10 @@ CONSEQUENCES: Mapping[str, str] = {
         "the name."
     ),
     Verb.RESTORE: "They come back with their caps and tags, and take organizations of your limit.",
+    Verb.RESEND: (
+        "Each person gets a new link, which works once for 7 days. The links of earlier mails stop "
+        "working."
+    ),
 }
 _DONE: Mapping[str, str] = {
     Verb.REMOVE: "removed",
@@ -43,6 +47,7 @@ _DONE: Mapping[str, str] = {
     Verb.UNTAG: "changed",
     Verb.ARCHIVE: "archived",
     Verb.RESTORE: "restored",
+    Verb.RESEND: "sent again",
 }
 
 
@@ -56,6 +61,8 @@ def title(action: BulkAction) -> str:
     chosen = rows_text(action, action.chosen)
     if action.verb == Verb.SET_CAP:
         return f"Set the cap of {chosen}"
+    if action.verb == Verb.RESEND:
+        return f"Send {chosen} again"
     if action.verb in (Verb.TAG, Verb.UNTAG):
         return f"{action.get_verb_display()}: {chosen}"
     return f"{action.get_verb_display()} {chosen}"

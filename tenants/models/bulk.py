@@ -8,7 +8,7 @@ from tenants.models.organizations import Organization
 
 
 class BulkAction(models.Model):
-    """One action on chosen users, devices or organizations, from the choice to the result.
+    """One action on chosen rows, from the choice to the result.
 
     The rows are fixed when they are chosen: what is confirmed is what was shown. A row is in
     `BulkItem` by its id only, so that no name is copied. `organization` is set where the action was
@@ -23,6 +23,7 @@ class BulkAction(models.Model):
         USERS = "users", "Users"
         DEVICES = "devices", "Devices"
         ORGANIZATIONS = "organizations", "Organizations"
+        INVITATIONS = "invitations", "Invitations"
 
     class Verb(models.TextChoices):
         """What is done with each row."""
@@ -36,6 +37,7 @@ class BulkAction(models.Model):
         UNTAG = "untag", "Remove a tag"
         ARCHIVE = "archive", "Archive"
         RESTORE = "restore", "Restore"
+        RESEND = "resend", "Send again"
 
     class State(models.TextChoices):
         """The state; a worker works while it is applying or undoing."""
@@ -74,7 +76,7 @@ class BulkAction(models.Model):
 
     @property
     def noun(self) -> str:
-        """One of the rows: user, device, organization."""
+        """One of the rows: user, device, organization, invitation."""
         return self.kind.removesuffix("s")
 
     @property
@@ -91,8 +93,9 @@ class BulkAction(models.Model):
 class BulkItem(models.Model):
     """One row of an action, in the order in which it is changed, and what became of it.
 
-    `before` is what an undo brings back, `version` the row's version after the change: an undo
-    leaves a row that was changed since. `problem` says why the row was not changed, or not undone.
+    `organization_id` is 0 for an invitation to no organization. `before` is what an undo brings
+    back, `version` the row's version after the change: an undo leaves a row that was changed since.
+    `problem` says why the row was not changed, or not undone.
     """
 
     class Outcome(models.TextChoices):

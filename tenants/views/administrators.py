@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.db.models import Case, QuerySet, Value, When
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -15,9 +16,12 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import PROVIDER_ROLES, Permission, Role
 from accounts.security.sessions import keep_session
+from tenants.models import BulkAction
 from tenants.people import administrators, invitations
 from tenants.people.forms import AdministratorForm, InviteAdministratorForm
 from tenants.people.rules import ChangeRefused
+from tenants.views.bulk import begin
+from tenants.views.invitation_list import invitation_list
 
 owners_only = requires(Permission.MANAGE_ADMINISTRATORS)
 IN_ORDER_OF_ROLES = Case(
@@ -54,17 +58,29 @@ def _invitation_or_404(request: PortalRequest, invitation_id: int) -> Invitation
 def administrator_list(request: PortalRequest) -> HttpResponse:
     """The administrators and their invitations; with a filter, the removed administrators."""
     filter_name = "removed" if request.GET.get("filter") == "removed" else ""
-    now = timezone.now()
-    invited = Invitation.objects.open().filter(provider=request.provider, role__in=PROVIDER_ROLES)
+    invited = _invited(request)
     context = {
         "filter": filter_name,
         "people": _people(request)
         .filter(is_active=not filter_name)
         .order_by(IN_ORDER_OF_ROLES, "name"),
-        "invitations": [(one, one.is_open(now)) for one in invited.order_by("-sent_at")],
+        **invitation_list(request, invited, bulk_url=reverse("invitation_bulk")),
         "zone": request.provider.billing_zone(),
     }
     return render(request, "tenants/administrator_list.html", context)
+
+
+def _invited(request: PortalRequest) -> QuerySet[Invitation]:
+    return Invitation.objects.open().filter(provider=request.provider, role__in=PROVIDER_ROLES)
+
+
+@owners_only
+@require_POST
+def invitation_bulk(request: PortalRequest) -> HttpResponse:
+    """Begin an action on the selected invitations."""
+    back_url = reverse("administrator_list")
+    kind = BulkAction.Kind.INVITATIONS
+    return begin(request, kind=kind, rows=_invited(request), back_url=back_url)
 
 
 @owners_only

@@ -4,19 +4,22 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import Invitation, User
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission, Role
 from tenants.access import organization_or_404
-from tenants.models import Organization
+from tenants.models import BulkAction, Organization
 from tenants.people.administrators import reinstate_administrator, remove_administrator
 from tenants.people.forms import InviteOrganizationAdminForm
 from tenants.people.invitations import Invitee, invite
 from tenants.people.rules import ChangeRefused
+from tenants.views.bulk import begin
+from tenants.views.invitation_list import invitation_list
 
 managing = requires(Permission.MANAGE_ORGANIZATION_ADMINS)
 
@@ -34,17 +37,33 @@ def _admins(request: PortalRequest, organization: Organization) -> QuerySet[User
 def organization_admin_list(request: PortalRequest, organization_id: int) -> HttpResponse:
     """The organization's admins and their invitations."""
     organization = organization_or_404(organization_id=organization_id)
-    now = timezone.now()
-    invited = Invitation.objects.open().filter(
-        provider=request.provider, organization_id=organization.pk
-    )
+    bulk_url = reverse("organization_invitation_bulk", args=[organization.pk])
     context = {
         "organization": organization,
         "people": _admins(request, organization).order_by("-is_active", "name"),
-        "invitations": [(one, one.is_open(now)) for one in invited.order_by("-sent_at")],
+        **invitation_list(request, _invited(request, organization), bulk_url=bulk_url),
         "zone": request.provider.billing_zone(),
     }
     return render(request, "tenants/organization_admin_list.html", context)
+
+
+def _invited(request: PortalRequest, organization: Organization) -> QuerySet[Invitation]:
+    return Invitation.objects.open().filter(
+        provider=request.provider, organization_id=organization.pk
+    )
+
+
+@managing
+@require_POST
+def organization_invitation_bulk(request: PortalRequest, organization_id: int) -> HttpResponse:
+    """Begin an action on the selected invitations of the organization."""
+    organization = organization_or_404(organization_id=organization_id)
+    return begin(
+        request,
+        kind=BulkAction.Kind.INVITATIONS,
+        rows=_invited(request, organization),
+        back_url=reverse("organization_admin_list", args=[organization.pk]),
+    )
 
 
 @managing
