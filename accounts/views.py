@@ -21,9 +21,6 @@ from accounts.roles import Permission, Role
 from core import audit
 from core.actors import actor_of
 
-# People named on a page of refusal.
-MOST_NAMED = 5
-
 
 @signed_in
 @require_safe
@@ -118,5 +115,5 @@ def _whom_to_ask(request: SiteRequest, exception: PermissionDenied) -> dict[str,
         return {}
     if user.role == Role.ORGANIZATION_ADMIN:
         return {"contact": provider}
-    people = User.objects.who_may(exception.permission, provider=provider)
-    return {"people": people[:MOST_NAMED], "permission": exception.permission}
+    people = User.objects.whom_to_ask(exception.permission, provider=provider)
+    return {"people": people, "permission": exception.permission}

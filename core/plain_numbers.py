@@ -12,6 +12,7 @@ from django.db import models
 
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 _WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
+_GROUPED = re.compile(r"[0-9]+|[0-9]{1,3}(,[0-9]{3})+", re.ASCII)
 # More than any limit of ours has, so that a limit's own message comes first.
 MOST_CHARACTERS = 30
 
@@ -23,6 +24,18 @@ def plain_id(text: str) -> int | None:
     """The number that a form sent for a row; None for any other text."""
     is_id = text.isascii() and text.isdigit() and len(text) <= _DIGITS_OF_AN_ID
     return int(text) if is_id else None
+
+
+def typed_whole(text: str, *, smallest: int, largest: int) -> int | None:
+    """The whole number that a person typed, with or without commas; None for any other text.
+
+    Commas are between groups of three digits: a decimal comma is no number.
+    """
+    typed = text.strip()
+    if len(typed) > MOST_CHARACTERS or not _GROUPED.fullmatch(typed):
+        return None
+    number = int(typed.replace(",", ""))
+    return number if smallest <= number <= largest else None
 
 
 def _plain(value: Any, pattern: re.Pattern[str], message: str) -> Any:

@@ -1,6 +1,5 @@
 """Forms of organizations, users, devices and locations."""
 
-import re
 from enum import StrEnum
 from typing import Any, cast
 
@@ -8,6 +7,7 @@ from django import forms
 
 from core.fields import AddressField, NameField
 from core.names import name_key
+from core.plain_numbers import typed_whole
 from core.text import plain_lines, plain_text
 from tenants.models import (
     LARGEST_MAU_LIMIT,
@@ -18,10 +18,6 @@ from tenants.models import (
     Location,
     Organization,
 )
-
-_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}|[0-9]{1,3}(,[0-9]{3}){1,2}", re.ASCII)
-_CAP = re.compile(r"[0-9]+|[0-9]{1,3}(,[0-9]{3})+", re.ASCII)
-_LONGEST_NUMBER = 9
 
 
 class MauLimitField(forms.CharField):
@@ -45,8 +41,8 @@ class MauLimitField(forms.CharField):
         typed = super().clean(value)
         if not typed:
             return None
-        number = int(typed.replace(",", "")) if _WHOLE_NUMBER.fullmatch(typed) else 0
-        if not SMALLEST_MAU_LIMIT <= number <= LARGEST_MAU_LIMIT:
+        number = typed_whole(typed, smallest=SMALLEST_MAU_LIMIT, largest=LARGEST_MAU_LIMIT)
+        if number is None:
             raise forms.ValidationError(
                 f"Enter a whole number from {SMALLEST_MAU_LIMIT} to "
                 f"{LARGEST_MAU_LIMIT:,}, or nothing."
@@ -194,9 +190,9 @@ class CapForm(forms.Form):
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("choice") != Choice.CAPPED or "cap" in self.errors:
             return {**cleaned, "cap": None}
-        typed = str(cleaned.get("cap", "")).strip()
-        number = int(typed.replace(",", "")) if _CAP.fullmatch(typed[:_LONGEST_NUMBER]) else 0
-        if len(typed) > _LONGEST_NUMBER or not SMALLEST_USER_CAP <= number <= LARGEST_USER_CAP:
+        typed = str(cleaned.get("cap", ""))
+        number = typed_whole(typed, smallest=SMALLEST_USER_CAP, largest=LARGEST_USER_CAP)
+        if number is None:
             self.add_error(
                 "cap",
                 f"Enter a whole number from {SMALLEST_USER_CAP} to {LARGEST_USER_CAP:,}.",

@@ -1,10 +1,11 @@
 """Texts for people: instants, durations, counts, and the way of an addition."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.contrib.humanize.templatetags import humanize
 
+from core.templating.values import day_text
 from tenants.users.membership import Via
 
 _VIA_TEXTS = {
@@ -22,6 +23,11 @@ def day_and_time(at: datetime, zone: ZoneInfo) -> str:
     """An instant in the billing zone, for a sentence: "3 March 2026 at 14:30"."""
     local = at.astimezone(zone)
     return f"{local.day} {local:%B %Y at %H:%M}"
+
+
+def day_in_chart(day: date) -> str:
+    """A day at the axis of a chart, in the provider's locale: "3 Jun", "Jun 3"."""
+    return day_text(day, "without_year")
 
 
 def exact_instant(at: datetime, zone: ZoneInfo) -> str:

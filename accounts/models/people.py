@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 OPERATIONS_PROVIDER_KEY = "operations_provider_id"
 
 
+# People whom a page names to ask.
+MOST_NAMED = 5
+
+
 class UserManager(BaseUserManager["User"]):
     """Creates logins, whose e-mail addresses are clean (`core/addresses.py`)."""
 
@@ -46,6 +50,10 @@ class UserManager(BaseUserManager["User"]):
         roles = [role for role, granted in PERMISSIONS.items() if permission in granted]
         of_provider = self.filter(provider=provider, role__in=roles, is_active=True)
         return of_provider.order_by("role", "name", "pk")
+
+    def whom_to_ask(self, permission: Permission, *, provider: Provider) -> "models.QuerySet[User]":
+        """The first few of those who may, whom a page names to a person who may not."""
+        return self.who_may(permission, provider=provider)[:MOST_NAMED]
 
     def get_by_natural_key(self, username: str | None) -> "User":
         """The login of an address, in any spelling. Raises `User.DoesNotExist`."""

@@ -1,4 +1,4 @@
-"""The dashboard's list "Needs you now": alerts, cap requests and open invoices, worst first."""
+"""The dashboard's list "Needs attention": alerts, cap requests and open invoices, worst first."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """Step charts of a count over time: the line between two changes is flat."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -77,6 +77,7 @@ def step_chart(
     moves: Sequence[Move],
     until: datetime,
     zone: ZoneInfo,
+    name_day: Callable[[date], str],
     ticks: Sequence[tuple[datetime, str]],
     marks: Sequence[Mark] = (),
     limit: Limit | None = None,
@@ -86,16 +87,16 @@ def step_chart(
 ) -> Chart:
     """The level from the first instant of `span` up to `until`; the axis covers the whole span.
 
-    `moves` are in order and inside the span; days are those of `zone`; `ticks` label instants
-    below; `header` and `rows` are the table. `ahead` continues from `until` as a band with a
-    dashed line.
+    `moves` are in order and inside the span; days are those of `zone`, as `name_day` writes them;
+    `ticks` label instants below; `header` and `rows` are the table. `ahead` continues
+    from `until` as a band with a dashed line.
     """
     highest = max([opening, *(move.highest for move in moves), *(each.high for each in ahead)])
     lowest = min([opening, *(move.lowest for move in moves), *(each.low for each in ahead)])
     shown_limit = drawn_limit(limit, highest=highest)
     top = max(highest, shown_limit.level if shown_limit else 0)
     scale = Scale.over(lowest, top, from_zero=False)
-    axis = _Axis(*span)
+    axis, days = _Axis(*span), _Days(zone, name_day)
     drawing = [_line(opening, moves, axis.x(until), axis, scale)]
     if ahead:
         present = moves[-1].level if moves else opening
@@ -120,17 +121,18 @@ def step_chart(
         rows=tuple(rows),
         note=" ".join(filter(None, (limit_note(limit, highest=highest), baseline_note(scale)))),
         points=(
-            *_points(opening, moves, until, axis, zone),
-            *_points_ahead(ahead, axis, zone),
+            *_points(opening, moves, until, axis, days),
+            *_points_ahead(ahead, axis, days),
         ),
     )
 
 
 def _points(
-    opening: int, moves: Sequence[Move], until: datetime, axis: "_Axis", zone: ZoneInfo
+    opening: int, moves: Sequence[Move], until: datetime, axis: "_Axis", days: "_Days"
 ) -> Iterator[Point]:
     """The highest level of each local day up to `until`."""
     level, number = opening, 0
+    zone = days.zone
     day = axis.first.astimezone(zone).date()
     while (starts_at := day_starts_at(day=day, zone=zone)) < until:
         ends_at, highest = day_ends_at(day=day, zone=zone), level
@@ -138,15 +140,23 @@ def _points(
             highest, level = max(highest, moves[number].highest), moves[number].level
             number += 1
         middle = starts_at + (min(ends_at, until) - starts_at) / 2
-        yield Point(axis.x(middle), f"{day.day} {day:%b}: {highest:,}")
+        yield Point(axis.x(middle), f"{days.name(day)}: {highest:,}")
         day += timedelta(days=1)
 
 
-def _points_ahead(ahead: Sequence[Ahead], axis: "_Axis", zone: ZoneInfo) -> Iterator[Point]:
+def _points_ahead(ahead: Sequence[Ahead], axis: "_Axis", days: "_Days") -> Iterator[Point]:
     for each in ahead:
-        day = each.at.astimezone(zone).date()
+        day = each.at.astimezone(days.zone).date()
         span = f", between {each.low:,} and {each.high:,}" if each.low != each.high else ""
-        yield Point(axis.x(each.at), f"{day.day} {day:%b}: about {each.expected:,}{span}")
+        yield Point(axis.x(each.at), f"{days.name(day)}: about {each.expected:,}{span}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Days:
+    """The local days of a chart, and how they are written."""
+
+    zone: ZoneInfo
+    name: Callable[[date], str]
 
 
 @dataclass(frozen=True, slots=True)

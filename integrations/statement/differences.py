@@ -88,7 +88,7 @@ def _of_autotask(
 ) -> Iterator[Difference]:
     if mapped is None:
         if count:
-            yield Difference(Cause.NOT_MAPPED, "Not mapped: Autotask bills nothing for it.")
+            yield Difference(Cause.NOT_MAPPED, "Not billed in Autotask: not mapped.")
         return
     if mapped.first_month > month:
         text = f"Mapped from {mapped.first_month:%B %Y} on: this month is not Autotask's."

@@ -25,7 +25,6 @@ from tenants.models import SupportCase
 
 UNPROCESSABLE, TOO_MANY = 422, 429
 PER_PAGE = 25
-MOST_NAMED = 5
 HOUR = 3600
 # Of people who are not signed in: from one address, and from all of them together.
 MOST_OF_ADDRESS, MOST_OF_VISITORS = 5, 60
@@ -155,6 +154,5 @@ def _contacts(request: SiteRequest) -> dict[str, Any]:
     context["is_of_provider"] = True
     context["is_organization_admin"] = user.role == Role.ORGANIZATION_ADMIN
     if user.role != Role.ORGANIZATION_ADMIN and not user.may(Permission.VIEW_BILLING):
-        payers = User.objects.who_may(Permission.CHANGE_BILLING, provider=provider)
-        context["payers"] = payers[:MOST_NAMED]
+        context["payers"] = User.objects.whom_to_ask(Permission.CHANGE_BILLING, provider=provider)
     return context

@@ -46,6 +46,7 @@ def steps(moves: list[Move], *, opening: int = 0, **more: object) -> Chart:
         moves=moves,
         until=more.pop("until", END),
         zone=UTC_ZONE,
+        name_day=lambda day: f"{day.day} {day:%b}",
         ticks=[(START, "1 Mar"), (START + timedelta(days=14), "15 Mar")],
         header=("Day", "Highest"),
         rows=[("1 Mar", "3")],

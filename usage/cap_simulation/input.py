@@ -1,15 +1,13 @@
 """Reads caps that people type or paste: a number, or "none" to lift the cap. Pure."""
 
 import csv
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from core.names import name_key
-from core.plain_numbers import plain_id
+from core.plain_numbers import plain_id, typed_whole
 
 SMALLEST, LARGEST = 1, 10_000
-_NUMBER = re.compile(r"[0-9]{1,5}|[0-9]{1,3}(,[0-9]{3})", re.ASCII)
 _LIFTED = {"none", "no cap", "no user cap", "no limit"}
 LONGEST_LIST = 400_000
 # The csv module refuses longer cells.
@@ -33,8 +31,8 @@ def read_cap(text: str) -> int | None:
     typed = text.strip()
     if typed.casefold() in _LIFTED:
         return None
-    number = int(typed.replace(",", "")) if _NUMBER.fullmatch(typed) else 0
-    if not SMALLEST <= number <= LARGEST:
+    number = typed_whole(typed, smallest=SMALLEST, largest=LARGEST)
+    if number is None:
         raise NotACap(f"Enter a whole number from {SMALLEST} to {LARGEST:,}, or “none”.")
     return number
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from core.charts import Chart, Limit, Mark, Move, step_chart
 from core.months import day_starts_at
 from usage.explain.peaks import Explanation
-from usage.formatting import counted_noun, exact_instant
+from usage.formatting import counted_noun, day_in_chart, exact_instant
 
 _DAYS_BETWEEN_TICKS = 7
 
@@ -28,8 +28,9 @@ def month_chart(*, explanation: Explanation, cap: int | None, now: datetime) -> 
         ],
         until=min(max(now, explanation.starts_at), explanation.ends_at),
         zone=zone,
+        name_day=day_in_chart,
         ticks=[
-            (day_starts_at(day=day, zone=zone), f"{day.day} {day:%b}")
+            (day_starts_at(day=day, zone=zone), day_in_chart(day))
             for day in explanation.month.days[::_DAYS_BETWEEN_TICKS]
         ],
         marks=[
@@ -57,4 +58,4 @@ def _days(explanation: Explanation, now: datetime) -> Iterator[tuple[str, ...]]:
         highest = max([count, *(hour.highest for hour in hours)])
         count = hours[-1].closing if hours else count
         added, removed = sum(h.added for h in hours), sum(h.removed for h in hours)
-        yield f"{day.day} {day:%b}", f"{highest:,}", f"{added:,}", f"{removed:,}", f"{count:,}"
+        yield day_in_chart(day), f"{highest:,}", f"{added:,}", f"{removed:,}", f"{count:,}"

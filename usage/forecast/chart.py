@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from core.charts import Ahead, Chart, Limit, Mark, Move, step_chart
+from core.templating.values import day_text
 from usage.forecast.method import HISTORY_DAYS, WEEK, Days, levels_ahead
 from usage.forecast.months import Instant
 from usage.forecast.tracks import DAY
+from usage.formatting import day_in_chart
 
 PAST_DAYS = 56
 SHORTEST_AHEAD = 28
@@ -44,6 +46,7 @@ def forecast_chart(
         moves=list(_moves(days, instant.at, past_days)),
         until=instant.at,
         zone=instant.zone,
+        name_day=day_in_chart,
         ticks=[
             (instant.at + timedelta(days=n), _tick(instant, n))
             for n in _tick_days(past_days, length)
@@ -64,7 +67,7 @@ def _tick_days(past_days: int, length: int) -> Iterator[int]:
 
 def _tick(instant: Instant, days_on: int) -> str:
     day = instant.day_after(days_on)
-    return "Now" if not days_on else f"{day.day} {day:%b}"
+    return "Now" if not days_on else day_in_chart(day)
 
 
 def _moves(days: Days, at: datetime, past_days: int) -> Iterator[Move]:
@@ -79,12 +82,12 @@ def _past(days: Days, instant: Instant, past_days: int) -> Iterator[tuple[str, .
     for age in range(past_days, -1, -WEEK):
         level = f"{days.levels[HISTORY_DAYS - age]:,}"
         day = instant.day_after(-age)
-        yield f"{day.day} {day:%b %Y}{'' if age else ', now'}", level, level, level
+        yield f"{day_text(day)}{'' if age else ', now'}", level, level, level
 
 
 def _future(ahead: list[Ahead], instant: Instant) -> Iterator[tuple[str, ...]]:
     for number, each in enumerate(ahead, start=1):
         if number % WEEK == 0 or each is ahead[-1]:
             day = instant.day_after(number)
-            name = f"{day.day} {day:%b %Y}, expected"
+            name = f"{day_text(day)}, expected"
             yield name, f"{each.low:,}", f"{each.expected:,}", f"{each.high:,}"

@@ -217,10 +217,10 @@ def usage_csv(request: PortalRequest) -> HttpResponseBase:
     organizations = _organizations(listing, month=month, free_user_limit=free_user_limit)
     header = (
         "Organization",
-        f"High-water mark {month.previous}",
+        f"Last month's HWM ({month.previous})",
         "Users",
         "Devices",
-        f"High-water mark {month} so far",
+        f"Current HWM ({month})",
         "User cap",
         "Badge",
     )

@@ -114,6 +114,16 @@ def test_search_sort_filter_and_csv(
     assert row.split(",")[-1] == "2026-09-10"
 
 
+def test_the_days_of_a_chart_are_in_the_locale_of_the_provider(
+    sign_in: SignIn, people: Personas, growing: Organization
+) -> None:
+    Provider.objects.filter(pk=people.north.pk).update(locale="en_US")
+    page = sign_in(Client(), people.bill).get(f"{PAGE}{growing.pk}/").text
+    assert "Aug 20, 2026, now" in page
+    assert "Aug 27, 2026, expected" in page
+    assert ">Sep 10<" in page, "below the axis"
+
+
 def test_one_organization_has_a_chart_and_its_table(
     sign_in: SignIn, people: Personas, growing: Organization
 ) -> None:
@@ -181,7 +191,7 @@ def test_the_page_states_past_errors_in_words(
             )  # fmt: skip
     page = sign_in(Client(), people.bill).get(PAGE).text
     assert "Made on the 20th of each of the last 2 months" in page
-    assert "off by 1.0 users on average" in page
+    assert "missed by 1.0 users on average" in page
     assert "been off by 4.0, on last month’s mark by 2.0" in page
     assert "$11.00" in page
     assert "2 of 2" in page
