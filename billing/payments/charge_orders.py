@@ -131,7 +131,7 @@ def order_charges(*, seen: str, actor: Actor, now: datetime) -> ChargeOrder:
     )
     audit.record(
         actor=actor,
-        action="invoices.pay_all",
+        action="invoice.all_ordered",
         subject=str(card),
         after={
             "pays": ", ".join(each.number for each in payable.invoices),

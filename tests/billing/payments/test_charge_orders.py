@@ -56,7 +56,7 @@ def test_each_invoice_is_its_own_payment_oldest_first(scenario, owed):
         assert {each.cause for each in attempts} == {f"order:{order.pk}"}
         assert Payment.objects.count() == 3
         assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 3
-        entry = AuditEntry.objects.get(action="invoices.pay_all")
+        entry = AuditEntry.objects.get(action="invoice.all_ordered")
         assert entry.actor_name == BILL.name
         assert entry.after["pays"] == ", ".join(each.number for each in reversed(owed))
         assert entry.after["amount"] == "$300.03"

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     """Changes no table."""
 
     dependencies = [
-        ('tenants', '0013_versions'),
+        ('tenants', '0015_audit_log'),
     ]
 
     operations = [
