@@ -7,10 +7,7 @@ from tenants.models import BulkAction
 
 Verb = BulkAction.Verb
 
-_PEAK = (
-    "This month’s high-water mark stays where it is: a peak never falls. Next month begins with "
-    "fewer"
-)
+_PEAK = "This month’s peak stays: it can’t go down. Next month begins with fewer"
 # What the action means for what is counted and billed, before it is done.
 CONSEQUENCES: Mapping[str, str] = {
     Verb.REMOVE: f"They stop counting at once. {_PEAK}.",

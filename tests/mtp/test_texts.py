@@ -22,6 +22,16 @@ RIDDLES = {
     "Should we agree": "If we agree",
     "letters and invoices": "Company details, invoice recipients and payment method",
     "No money": "No billing access",
+    "what may still come": "Projected bill",
+    "never fall": "It can’t go down",
+    "to be passed": "Reaching their cap",
+    "the middle of what": "Rows are medians",
+    "nine in ten": "90% range",
+    "to leave it as it is": "blank = no change",
+    "began at this level": "Same as last month; no new peak",
+    "bills nothing for it": "Not billed in Autotask",
+    "Needs you now": "Needs attention",
+    "with nothing known": "missed by … on average",
 }
 
 

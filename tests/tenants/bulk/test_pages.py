@@ -59,7 +59,7 @@ def test_selected_users_are_removed_and_brought_back(
     )
     assert "Remove 2 users" in page
     assert "user0@acme.example" in page
-    assert "a peak never falls" in page
+    assert "peak stays: it can’t go down" in page
     assert "This month’s bill so far" in page
     with provider_schema(north):
         assert living(acme) == 5
