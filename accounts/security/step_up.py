@@ -31,7 +31,7 @@ CONFIRMED = frozenset(
     }
 )
 # These may be looked at without.
-CONFIRMED_TO_CHANGE = frozenset({"leaving", "leaving_cancel"})
+CONFIRMED_TO_CHANGE = frozenset({"leaving", "leaving_cancel", "pay_all"})
 # Called by a script that reads the answer.
 CALLED_BY_SCRIPT = frozenset({"card_setup"})
 # What was typed waits in the session until the person has confirmed; a larger body does not.

@@ -106,8 +106,20 @@ def test_only_roles_that_change_billing_see_and_order_it(client, people, scenari
         assert not ChargeOrder.objects.exists()
 
 
-def test_a_suspended_account_pays_all_and_is_restored(as_bill, scenario, owed):
+def test_it_is_ordered_with_a_fresh_proof_of_who_one_is(as_bill, scenario, owed, settings):
+    fields = {"seen": seen_on(as_bill, PAGE)}
+    settings.CONFIRMED_MINUTES = 0
+    assert as_bill.get(PAGE).status_code == 200, "it may be looked at"
+    answer = as_bill.post(PAGE, fields)
+    assert "reauthenticate" in answer.url
+    with provider_schema(scenario.provider):
+        assert not ChargeOrder.objects.exists()
+
+
+def test_a_suspended_account_pays_all_and_is_restored(client, people, scenario, owed):
+    as_bill = client
     with time_machine.travel(datetime(2027, 3, 1, 9, tzinfo=UTC), tick=False):
+        client.force_login(people.bill)
         update_dunning(now=timezone.now())
         refused = as_bill.get("/organizations/")
         assert refused.status_code == 403
