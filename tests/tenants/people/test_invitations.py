@@ -82,7 +82,7 @@ def test_a_resent_invitation_ends_the_first_link(as_olive: Client) -> None:
     first = invite(as_olive)
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=11)):
         as_olive.post(f"/account/invitations/{Invitation.objects.get().pk}/resend/")
-    second = mailed_link()
+        second = mailed_link()
     assert first != second
     assert Client().get(first).status_code == 410
     assert Client().get(second).status_code == 200
