@@ -117,6 +117,7 @@ def _set_state(case: SupportCase, state: SupportCase.State, *, actor: Actor, now
     before, case.state, case.changed_at = case.state, state, now
     case.save(update_fields=["state", "changed_at"])
     if before == state:
+        _log(case, "case.message_added", actor=actor, now=now)
         return
     _log(case, f"case.{state}", actor=actor, before=before, now=now)
     if SupportCase.State.CLOSED in (before, state):
