@@ -18,10 +18,10 @@ LONGEST_LABEL = 63
 _PUNYCODE = "xn--"
 # NFKC makes the full-width and the small @ a plain one.
 _AT = "@\uff20\ufe6b"
-_WITH_ADDRESS = re.compile(rf"[^\s{_AT}][{_AT}][^\s{_AT}]")
-# Most addresses: nothing has to be read differently, except upper case and the mark of a proxy.
+_WITH_ADDRESS = re.compile(rf"[{_AT}](?<=[^\s{_AT}].)[^\s{_AT}]")
+# Most addresses: nothing is around them but the mark of a proxy, and the domain is in ASCII.
 _PLAIN = re.compile(
-    r"(?:smtp:)?([a-z0-9!#$%&'*+/=?^_`{|}~.-]+@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
+    r"(?:smtp:)?([^\s\"(),:;<>@\[\]\\]+@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
     r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)",
     re.ASCII,
 )
@@ -82,11 +82,12 @@ def clean_address(text: str) -> str:
     mail can be sent to (`can_receive_mail`), and so are domains of one label. Raises
     `NotAnAddress`.
     """
-    plain = text.lower()
+    plain = text.lower() if text.isascii() else _lower(_normalized(text))
     if (
         len(plain) <= LONGEST_ADDRESS
         and _PUNYCODE not in plain
         and (found := _PLAIN.fullmatch(plain))
+        and plain.isprintable()
     ):
         return found[1]
     local, _, domain = _unwrapped(text).rpartition("@")

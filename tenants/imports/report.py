@@ -162,7 +162,9 @@ def _sync(
 
 
 def _gone_people(comparison: Comparison) -> list[str]:
-    return [_shown(person.email) for person in comparison.gone[:NAMED_PEOPLE]]
+    ids = [person.id for person in comparison.gone[:NAMED_PEOPLE]]
+    users = ManagedUser.objects.filter(pk__in=ids).order_by("pk") if ids else []
+    return [_shown(user.email) for user in users]
 
 
 def _entries(lines: Iterable[ImportLine]) -> list[Entry]:

@@ -73,7 +73,9 @@ class UserColumns(Columns):
             given = self._address_of_guest(given, cells)
         with suppress(NotAnAddress):
             given = user_address(given)
-        others = tuple(one for one in self.other_addresses.get(number, ()) if one != given)
+        others = self.other_addresses.get(number, ())
+        if given in others:
+            others = tuple(one for one in others if one != given)
         if principal_name:
             # A guest may have been added by this name.
             others = (*others, principal_name.lower())
@@ -117,10 +119,10 @@ def other_addresses(cells: Sequence[str], positions: Sequence[int], key: str) ->
         if not may_have_address(text) or text.lower() == key or is_guest_name(text):
             continue
         for part in _BETWEEN_ADDRESSES.split(text):
-            with suppress(NotAnAddress):
-                if may_have_address(part) and (address := clean_address(part)) != key:
-                    found.append(address)
-    return tuple(dict.fromkeys(found))
+            if may_have_address(part):
+                with suppress(NotAnAddress):
+                    found.append(clean_address(part))
+    return tuple(one for one in dict.fromkeys(found) if one != key)
 
 
 def _others_of_lines(

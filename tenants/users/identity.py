@@ -105,9 +105,11 @@ def possible_users(
 
 def _shared(user: KnownUser, entry: Entry) -> KnownUser:
     """The same user, with each text in memory once: of many users, most have equal ones."""
+    email = entry.email if user.email == entry.email else user.email
     return replace(
         user,
-        address_key=user.email if user.address_key == user.email else user.address_key,
+        email=email,
+        address_key=email if user.address_key == email else user.address_key,
         external_id=(
             entry.external_id if user.external_id == entry.external_id else user.external_id
         ),

@@ -1,5 +1,6 @@
 """Comparing the users of an organization with the lines of a file."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,10 +30,9 @@ SAFE_SHARE = 5
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A living user of the organization."""
+    """A living user of the organization; small, because all of them may be gone."""
 
     id: int
-    email: str
     state: str
 
 
@@ -95,11 +95,11 @@ def compare(
     named = {user.id for user in matched.values()}
     rows = ManagedUser.objects.living().filter(organization=organization).order_by("pk")
     present, missing = 0, []
-    values = rows.values_list("pk", "email", "state", "added_at")
-    for pk, email, state, added_at in values.iterator():
+    values = rows.values_list("pk", "state", "added_at")
+    for pk, state, added_at in values.iterator():
         present += 1
         if pk not in named and added_at <= uploaded_at:
-            missing.append(Person(pk, email, state))
+            missing.append(Person(pk, sys.intern(state)))
     recreated: dict[int, Change] = {}
     if missing:
         new = [
