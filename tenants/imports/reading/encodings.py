@@ -154,16 +154,26 @@ def _of_code_page(stored: bytes) -> Encoding:
             _valid(stored, Encoding(best.page.codec, best.page.name))
         except NotInEncoding:
             continue
-        others = [
-            each
-            for each in ranked
-            if each.words != best.words and best.share - each.share < _MARGIN
-        ][:_MOST_EXAMPLES]
+        others = [each for each in ranked if each.words != best.words and _is_rival(best, each)][
+            :_MOST_EXAMPLES
+        ]
         sureness = best.share - max((each.share for each in others), default=0.0)
         doubts = (_doubt(best, others),) if others else ()
         return Encoding(best.page.codec, best.page.name, max(sureness, 0.0), doubts)
     usual = CODE_PAGES[0]
     return _valid(stored, Encoding(usual.codec, usual.name, 0.0))
+
+
+def _is_rival(best: _Explained, other: _Explained) -> bool:
+    """Whether the other page may be meant too.
+
+    Names of several languages are one page's only by chance. So the usual page may always be meant
+    if it reads each word that it reads otherwise as one of some language.
+    """
+    if best.share - other.share < _MARGIN:
+        return True
+    otherwise = set(other.words) - set(best.words)
+    return other.page is CODE_PAGES[0] and all(_share(other.page, [one]) == 1 for one in otherwise)
 
 
 def _doubt(best: _Explained, others: list[_Explained]) -> Doubt:
@@ -204,11 +214,16 @@ def _explained(page: CodePage, sample: bytes) -> _Explained:
     words = [word for word in _BETWEEN_WORDS.split(text) if not word.isascii()]
     if not words:
         return _Explained(page, 0.0, ())
+    return _Explained(page, _share(page, words), tuple(words))
+
+
+def _share(page: CodePage, words: list[str]) -> float:
+    """The share of these words, which are beyond ASCII, that one language of the page has."""
     if page.alphabets:
         best = max(_explained_by(page, alphabet, words) for alphabet in page.alphabets)
     else:
         best = sum(all(map(page.is_usual, word)) for word in words)
-    return _Explained(page, best / len(words), tuple(words))
+    return best / len(words)
 
 
 def _explained_by(page: CodePage, alphabet: str, words: list[str]) -> float:

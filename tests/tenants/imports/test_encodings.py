@@ -87,6 +87,18 @@ def test_an_unusual_code_page_with_a_rival_must_be_asked_about() -> None:
     assert (doubt.must_ask, doubt.alternatives[0]) == (True, "Mac OS Roman")
 
 
+def test_names_of_several_languages_make_no_unusual_code_page_certain() -> None:
+    """Only “Sørensen” differs: Danish in one page, Czech in the other, with the accents beside."""
+    content = file_of(("Pál Kiss", "Núria Lee", "Jón Ito", "Bo Sørensen")).encode("cp1252")
+    doubt = one_doubt(content)
+    assert (doubt.must_ask, doubt.alternatives[:2]) == (True, ("Windows-1250", "Windows-1252"))
+    assert doubt.examples[:2] == ("Sřrensen", "Sørensen")
+    baltic = one_doubt(file_of(("Zoë Weiß", "Bo Sørensen")).encode("cp1252"))
+    assert (baltic.must_ask, baltic.examples[:2]) == (True, ("Zoė", "Zoë"))
+    czech = file_of(("Jiří Dvořák", "Lukáš Němec", "Žofie Králová", "Eva Nová")).encode("cp1250")
+    assert read_table(czech).doubts == ()
+
+
 def test_a_chosen_encoding_that_does_not_fit_is_refused() -> None:
     content = b"Email\n\x81\x8d@acme.example"
     with pytest.raises(NotReadable, match="not text in Windows-1252: byte 7 "):
