@@ -21,6 +21,7 @@ from billing import topics
 from billing.models import InvoiceLine
 from core.months import Month
 from core.outbox.delivery import NewMessage, enqueue_all
+from core.outbox.lanes import Lane
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tests.benchmarks.document_worker import SHORT
@@ -47,7 +48,8 @@ def run(*, full: bool) -> list[Result]:
     expected = providers * INVOICES_EACH
     if received.mails != expected:
         raise RuntimeError(f"{received.mails} mails of {expected} invoices arrived.")
-    if OutboxMessage.objects.filter(finished_at=None).exists():
+    # Other lanes have what other benchmarks of this run left.
+    if OutboxMessage.objects.filter(lane=Lane.DOCUMENTS, finished_at=None).exists():
         raise RuntimeError("A message is not delivered.")
     name = f"{expected}_documents_and_mails_by_{WORKERS}_workers_to_the_documents_alone"
     return [
