@@ -21,7 +21,7 @@ from core.actors import Actor, ActorKind
 from core.cache import counted
 from core.congestion import take_place
 from core.problems import Problem
-from core.schema import enter_provider, leave_provider
+from core.schema import connection, enter_provider, leave_provider
 
 logger = logging.getLogger(__name__)
 MINUTE_SECONDS = 60
@@ -69,6 +69,8 @@ class ProviderKey(APIKeyHeader):
         _require_stage(request, api_key.provider, now=now)
         client = request.headers.get("User-Agent", "")
         record_use(key=api_key, client=client, address=get_client_ip(request), now=now)
+        # The note of its use is no change by the request (`core.unavailable`).
+        connection.commits = 0
         take_place(request, schema=api_key.provider.schema_name)
         cast("ApiRequest", request).provider = api_key.provider
         enter_provider(api_key.provider)

@@ -18,7 +18,7 @@ PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 OWNER = "owner@demo.example"
 COLORS = 192
 # Milliseconds that a page may take, also on a machine that does much else.
-PATIENCE = 120_000
+LONGEST_WAY = 120_000
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
@@ -28,7 +28,7 @@ def _signed_in(browser: Browser, base: str, *, theme: str, size: ViewportSize) -
         viewport=size, color_scheme=theme, base_url=base, reduced_motion="reduce"
     )
     page.goto("/accounts/login/")
-    page.set_default_timeout(PATIENCE)
+    page.set_default_timeout(LONGEST_WAY)
     page.get_by_label("E-mail").fill(OWNER)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()

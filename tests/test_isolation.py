@@ -15,7 +15,15 @@ from accounts.models import ApiKey, Invitation, Provider, User
 from accounts.providers import current_provider
 from accounts.roles import Role
 from billing.choices import Collection, InvoiceKind
-from billing.models import Contract, CreditNote, DataExport, Invoice, Payment, PaymentMethod
+from billing.models import (
+    ChargeOrder,
+    Contract,
+    CreditNote,
+    DataExport,
+    Invoice,
+    Payment,
+    PaymentMethod,
+)
 from core.actors import SYSTEM_ACTOR
 from core.schema import provider_schema
 from integrations.models import Drift, ServiceMapping, SyncRun
@@ -176,6 +184,14 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
     ),
     "note_id": make_credit_note,
     "card_id": make_card,
+    # With the card of "card_id".
+    "order_id": lambda _: ChargeOrder.objects.create(
+        card=PaymentMethod.objects.earliest("pk"),
+        invoices_to_charge=[Invoice.objects.earliest("pk").pk],
+        seen="0" * 40,
+        ordered_at=NOON,
+        ordered_by_name=CANARY,
+    ),
     "administrator_id": lambda _: User.objects.get(
         provider=current_provider(), role=Role.BILLING_ADMIN
     ),
@@ -202,7 +218,8 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
         created_at=NOON,
     ),
     "view_id": lambda _: SavedView.objects.create(
-        user_id=User.objects.get(provider=current_provider(), role=Role.OWNER).pk,
+        # The Owner, or who else there is.
+        user_id=User.objects.filter(provider=current_provider()).latest("role").pk,
         name=CANARY,
         query="q=a",
     ),

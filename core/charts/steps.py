@@ -120,10 +120,7 @@ def step_chart(
         header=header,
         rows=tuple(rows),
         note=" ".join(filter(None, (limit_note(limit, highest=highest), baseline_note(scale)))),
-        points=(
-            *_points(opening, moves, until, axis, days),
-            *_points_ahead(ahead, axis, days),
-        ),
+        points=(*_points(opening, moves, until, axis, days), *_points_ahead(ahead, axis, days)),
     )
 
 

@@ -107,7 +107,7 @@ PROVIDER_RULES = (
         90,
         lambda cutoff: WebhookEvent.objects.filter(applied_at__lt=cutoff),
     ),
-    # Rendered again when they are asked for.
+    # Rendered again on request.
     Rule(
         "PDFs of account statements",
         7,

@@ -16,16 +16,16 @@ import random, zlib
 from datetime import UTC, datetime, timedelta
 from tests.proofs.identity_files import write
 from tests.proofs.identity_history import live, live_a_little, new_companies, schedule
-dice, at, told = random.Random(7), datetime(2026, 1, 1, tzinfo=UTC), b""
+dice, at, words = random.Random(7), datetime(2026, 1, 1, tzinfo=UTC), b""
 for company, tools in new_companies(dice, 200):
     bounds = [(at, at + timedelta(days=31))]
-    told += repr(schedule(dice, company.number, bounds, 2.5)).encode()
+    words += repr(schedule(dice, company.number, bounds, 2.5)).encode()
     company.hear(company.accounts, at=at, is_all=True, ids=tools[0].directory)
     for tool in tools:
         live(company, at, ids=tool.directory, may_share=False)
         live_a_little(company, ids=tool.directory)
-        told += write(dice, tool, company.accounts).content
-print(zlib.crc32(told), len(told))
+        words += write(dice, tool, company.accounts).content
+print(zlib.crc32(words), len(words))
 """
 
 

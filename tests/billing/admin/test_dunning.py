@@ -23,10 +23,11 @@ NOW = datetime(2026, 12, 20, 9, tzinfo=UTC)
 @pytest.fixture
 def operations(client: Client, people: Personas, scenario: BillingScenario) -> Client:
     """Staff at work in north, which is suspended."""
-    client.force_login(people.staff)
-    session = client.session
-    session[OPERATIONS_PROVIDER_KEY] = scenario.provider.pk
-    session.save()
+    with time_machine.travel(NOW, tick=False):
+        client.force_login(people.staff)
+        session = client.session
+        session[OPERATIONS_PROVIDER_KEY] = scenario.provider.pk
+        session.save()
     scenario.invoice()
     status.update_dunning(now=NOW)
     return client

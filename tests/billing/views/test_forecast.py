@@ -190,9 +190,10 @@ def test_the_page_states_past_errors_in_words(
                 last_month=28, expected_errors=1, last_value_errors=4, last_month_errors=2,
             )  # fmt: skip
     page = sign_in(Client(), people.bill).get(PAGE).text
-    assert "Made on the 20th of each of the last 2 months" in page
+    assert "Made on the 20th, this forecast missed by" in page
+    assert "on average over 2 months" in page
     assert "missed by 1.0 users on average" in page
-    assert "been off by 4.0, on last month’s mark by 2.0" in page
+    assert "would have missed by 4.0, assuming last month’s peak by 2.0" in page
     assert "$11.00" in page
     assert "2 of 2" in page
 

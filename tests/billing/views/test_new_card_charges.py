@@ -33,8 +33,8 @@ def test_the_page_after_submitting_says_what_happens_to_each(client, people, sce
 
 def test_a_restored_account_is_reloaded_without_the_red_notice(client, people, scenario):
     invoices(scenario)
-    client.force_login(people.bill)
     with time_machine.travel(datetime(2027, 3, 1, 9, tzinfo=UTC), tick=False):
+        client.force_login(people.bill)
         update_dunning(now=timezone.now())
         scenario.contract()
         sent = client.get("/account/billing/card/return/", {"setup_intent": set_up(scenario)})

@@ -7,7 +7,7 @@ from tests.proofs.psa import Run, prove
 
 @pytest.mark.proof
 def test_nights_under_faults_leave_exactly_the_right_quantities(committed: None) -> None:
-    run = Run(nights=6, seed=20261122)
+    run = Run(nights=6, seed=20261123)
 
     result = prove(run)
 
