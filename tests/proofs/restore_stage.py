@@ -74,6 +74,8 @@ class Portal:
                 for statement in FILL.strip().split(";")[:-1]:
                     cursor.execute(statement, {"created": created, "organizations": ORGANIZATIONS})
             stages.append(stage)
+            # A session remembers each table that it has made: after 200 schemas that is slow.
+            connections.close_all()
         portal = cls(stripe, stages, first)
         portal._close(stages, first)
         portal._charge()
