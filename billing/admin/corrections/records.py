@@ -263,7 +263,11 @@ class CreditNoteAdmin(BillingAdmin):
     def pdf(self, note: CreditNote) -> str:
         """A link to the PDF that the provider downloads."""
         address = reverse("admin:billing_creditnote_pdf", args=[note.pk])
-        return format_html('<a class="text-primary-600" href="{}">{}.pdf</a>', address, note.number)
+        return format_html(
+            '<a class="text-primary-600 dark:text-primary-500" href="{}">{}.pdf</a>',
+            address,
+            note.number,
+        )
 
     def get_urls(self) -> list[URLPattern]:
         """Add the download of the PDF."""
