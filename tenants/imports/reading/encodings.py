@@ -154,9 +154,7 @@ def _of_code_page(stored: bytes) -> Encoding:
             _valid(stored, Encoding(best.page.codec, best.page.name))
         except NotInEncoding:
             continue
-        others = [each for each in ranked if each.words != best.words and _is_rival(best, each)][
-            :_MOST_EXAMPLES
-        ]
+        others = [each for each in ranked if _is_rival(best, each)][:_MOST_EXAMPLES]
         sureness = best.share - max((each.share for each in others), default=0.0)
         doubts = (_doubt(best, others),) if others else ()
         return Encoding(best.page.codec, best.page.name, max(sureness, 0.0), doubts)
@@ -168,12 +166,16 @@ def _is_rival(best: _Explained, other: _Explained) -> bool:
     """Whether the other page may be meant too.
 
     Names of several languages are one page's only by chance. So the usual page may always be meant
-    if it reads each word that it reads otherwise as one of some language.
+    if each word that it reads otherwise is of some language there, or of none in the best page too.
     """
+    if not best.words or best.words == other.words:
+        return False
     if best.share - other.share < _MARGIN:
         return True
-    otherwise = set(other.words) - set(best.words)
-    return other.page is CODE_PAGES[0] and all(_share(other.page, [one]) == 1 for one in otherwise)
+    if other.page is not CODE_PAGES[0] or len(best.words) != len(other.words):
+        return False
+    readings = {pair for pair in zip(best.words, other.words, strict=True) if pair[0] != pair[1]}
+    return all(_share(other.page, [one]) >= _share(best.page, [its]) for its, one in readings)
 
 
 def _doubt(best: _Explained, others: list[_Explained]) -> Doubt:
@@ -213,7 +215,8 @@ def _explained(page: CodePage, sample: bytes) -> _Explained:
         return _Explained(page, 0.0, ())
     words = [word for word in _BETWEEN_WORDS.split(text) if not word.isascii()]
     if not words:
-        return _Explained(page, 0.0, ())
+        # Nothing beyond ASCII but spaces and punctuation marks, as the usual page has them.
+        return _Explained(page, float(page is CODE_PAGES[0]), ())
     return _Explained(page, _share(page, words), tuple(words))
 
 

@@ -95,8 +95,16 @@ def test_names_of_several_languages_make_no_unusual_code_page_certain() -> None:
     assert doubt.examples[:2] == ("Sřrensen", "Sørensen")
     baltic = one_doubt(file_of(("Zoë Weiß", "Bo Sørensen")).encode("cp1252"))
     assert (baltic.must_ask, baltic.examples[:2]) == (True, ("Zoė", "Zoë"))
+    mixed = ("Pál Kiss", "Bo Sørensen", "bo SøreNSEN")
+    assert one_doubt(file_of(mixed).encode("cp1252")).must_ask
     czech = file_of(("Jiří Dvořák", "Lukáš Němec", "Žofie Králová", "Eva Nová")).encode("cp1250")
     assert read_table(czech).doubts == ()
+
+
+def test_a_space_that_does_not_break_is_no_letter_of_another_page() -> None:
+    table = read_table("Email\nann@acme.example\xa0\n".encode("cp1252"))
+    assert (table.encoding, table.doubts) == ("Windows-1252", ())
+    assert list(table.lines()) == [(2, ["ann@acme.example\xa0"])]
 
 
 def test_a_chosen_encoding_that_does_not_fit_is_refused() -> None:
