@@ -26,7 +26,7 @@ def apply_import(payload: Payload, now: datetime) -> None:
     "Good lines only" adds batches, each in one transaction with its progress, so that the next
     worker continues after the last batch of a killed one. "All or nothing" is one transaction.
     """
-    run = ImportRun.objects.get(pk=payload["run_id"])
+    run = ImportRun.objects.defer("content").get(pk=payload["run_id"])
     if run.state != ImportRun.State.APPLYING:
         return
     try:

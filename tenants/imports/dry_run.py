@@ -3,6 +3,7 @@
 import csv
 import logging
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.db import transaction
@@ -37,7 +38,8 @@ def check_import(payload: Payload, now: datetime) -> None:
     A file that can't be read is NOT_READABLE, with the reason. The result is written in one
     transaction at the end, so a killed worker leaves no part of it.
     """
-    run = ImportRun.objects.select_related("organization").get(pk=payload["run_id"])
+    runs = ImportRun.objects.select_related("organization").defer("content")
+    run = runs.get(pk=payload["run_id"])
     if run.state != ImportRun.State.CHECKING:
         return
     checking = ImportRun.objects.filter(
@@ -126,16 +128,16 @@ def _refuse(
 
 def save_refused_lines(*, run: ImportRun, refused: list[Refusal]) -> None:
     """Save the refused lines of an import."""
-    RefusedLine.objects.bulk_create(
-        (
-            RefusedLine(
-                run=run,
-                line=refusal.line,
-                reason=refusal.reason,
-                subject=refusal.subject,
-                first_line=refusal.first_line,
-            )
-            for refusal in refused
-        ),
-        batch_size=_ROWS_A_STATEMENT,
+    rows = (
+        RefusedLine(
+            run=run,
+            line=refusal.line,
+            reason=refusal.reason,
+            subject=refusal.subject,
+            first_line=refusal.first_line,
+        )
+        for refusal in refused
     )
+    # Not all at once: nearly every line of a repeated file is one.
+    while batch := list(islice(rows, _ROWS_A_STATEMENT)):
+        RefusedLine.objects.bulk_create(batch)

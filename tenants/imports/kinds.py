@@ -15,6 +15,7 @@ from tenants.models.imports import Reason
 from tenants.users.identity import KnownUser
 
 LINES_PER_STEP = 5_000
+_LONGEST_SUBJECT = 200
 # The users of lines, by their number; None of a person who is new.
 Known = Mapping[int, KnownUser | None]
 
@@ -42,10 +43,12 @@ class ImportLine:
     def subject(self) -> str:
         """The key or name of a refused line, with unprintable characters escaped."""
         text = self.key or self.name
+        if text.isprintable():
+            return text[:_LONGEST_SUBJECT]
         return "".join(
             character if character.isprintable() else f"\\u{ord(character):04x}"
-            for character in text[:200]
-        )[:200]
+            for character in text[:_LONGEST_SUBJECT]
+        )[:_LONGEST_SUBJECT]
 
 
 @dataclass(frozen=True)
