@@ -31,6 +31,8 @@ _BETWEEN_WORDS = re.compile(r"[\s,;\t\"@.<>()/|:_\d\-–—“”„«»…€]+
 # Explained shares that differ by less are a doubt.
 _MARGIN = 0.25
 _MOST_EXAMPLES = 3
+# So many different words make another page than the usual one certain.
+_ENOUGH_WORDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,11 @@ class _Explained:
 
 
 def _of_code_page(stored: bytes) -> Encoding:
-    ranked = [each for each in _code_pages(_foreign_lines(stored)) if each.share]
+    ranked = [
+        each
+        for each in _code_pages(_foreign_lines(stored))
+        if each.share or (each.words and each.page is CODE_PAGES[0])
+    ]
     for best in ranked:
         try:
             _valid(stored, Encoding(best.page.codec, best.page.name))
@@ -166,16 +172,22 @@ def _is_rival(best: _Explained, other: _Explained) -> bool:
     """Whether the other page may be meant too.
 
     Names of several languages are one page's only by chance. So the usual page may always be meant
-    if each word that it reads otherwise is of some language there, or of none in the best page too.
+    if it reads few words otherwise, or each of them as one of some language, or of none in both.
     """
     if not best.words or best.words == other.words:
         return False
     if best.share - other.share < _MARGIN:
         return True
-    if other.page is not CODE_PAGES[0] or len(best.words) != len(other.words):
+    if other.page is not CODE_PAGES[0]:
         return False
-    readings = {pair for pair in zip(best.words, other.words, strict=True) if pair[0] != pair[1]}
-    return all(_share(other.page, [one]) >= _share(best.page, [its]) for its, one in readings)
+    otherwise = set(map(str.lower, best.words)) - set(map(str.lower, other.words))
+    if len(otherwise) < _ENOUGH_WORDS:
+        return True
+    return len(best.words) == len(other.words) and all(
+        _share(other.page, [one]) >= _share(best.page, [its])
+        for its, one in set(zip(best.words, other.words, strict=True))
+        if its != one
+    )
 
 
 def _doubt(best: _Explained, others: list[_Explained]) -> Doubt:
