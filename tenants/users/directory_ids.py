@@ -6,6 +6,7 @@ from core.text import without_invisible
 
 _KINDS = (
     ("guid", re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")),  # Microsoft Entra
+    ("ad", re.compile(r"ad:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")),  # Active Directory
     ("okta", re.compile(r"00u[0-9A-Za-z]+")),
     ("google", re.compile(r"[0-9]{21}")),
     ("jumpcloud", re.compile(r"[0-9a-f]{24}")),

@@ -183,3 +183,5 @@ def test_ids_of_directories() -> None:
     assert not are_two_accounts("00u1", guid.lower())
     assert not are_two_accounts("00u1", "00u1")
     assert not are_two_accounts(None, "00u1")
+    assert are_two_accounts(f"ad:{guid.lower()}", "ad:7d5d2a3e-0000-4000-8000-00000000000f")
+    assert not are_two_accounts(f"ad:{guid.lower()}", "hr-7")
