@@ -82,6 +82,7 @@ def test_the_modal_stays_until_the_invoice_is_paid(
     make_overdue(bill.provider, days=45)
     page = open_page(portal + "/organizations/", person=bill)
     modal = page.get_by_role("dialog", name="Your account is suspended")
+    modal.wait_for()
     page.keyboard.press("Escape")
     page.mouse.click(5, 5)
     assert modal.is_visible()

@@ -49,6 +49,8 @@ def test_the_api_says_that_a_change_may_have_been_made_and_repeating_adds_once(
     provider: Provider,
 ) -> None:
     system, path = System.of(provider), page_of(provider)
+    # The use of the key is noted once a minute, with a commit.
+    assert system.get(path).status_code == 200
     with line_to_database(cut_after=b"COMMIT") as line, connected_by(line):
         lost = system.post(path, USER)
     assert problem(lost, 503)["code"] == "outcome-unknown"
