@@ -37,10 +37,11 @@ def browser_reports(request: HttpRequest) -> HttpResponse:
     """Log what a browser says it blocked. 204; 400, 413 or 429 if it can't be taken."""
     if not consume(request, app="mtp", action="reports", config=REPORTS_RATE):
         return HttpResponse(status=429, headers={"Retry-After": "60"})
-    if int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST_REPORT:
+    body = request.read(LARGEST_REPORT + 1)
+    if len(body) > LARGEST_REPORT:
         return HttpResponse(status=413)
     try:
-        log_reports(request.read(LARGEST_REPORT))
+        log_reports(body)
     except UnreadableReport:
         return HttpResponse(status=400)
     return HttpResponse(status=204)

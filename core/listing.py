@@ -8,6 +8,8 @@ from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from core.text import printable_line
+
 LONGEST_SEARCH = 200
 # Of lists that are searched for several addresses at once: about as many as a page has rows, and
 # what a web server takes as an address.
@@ -77,7 +79,7 @@ class Listing:
         sort = query.get("sort", "")
         chosen = query.get("filter", "")
         return cls(
-            search="".join(filter(str.isprintable, query.get("q", "")))[:longest].strip(),
+            search=printable_line(query.get("q", ""), longest=longest),
             sort=sort if sort.removeprefix("-") in sorts else default_sort,
             filter=chosen if chosen in filters else "",
             page=query.get("page", ""),

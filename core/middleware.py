@@ -23,6 +23,17 @@ class ProviderRequest(HttpRequest):
     provider: HasSchema | None
 
 
+class BeforeViewMiddleware:
+    """The base of middleware that only has `process_view`: the route is known there."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
+        return self.get_response(request)
+
+
 class ProbeHostMiddleware:
     """Takes the request of a probe by whatever name or address it has for this server.
 

@@ -19,6 +19,11 @@ _BLANK = frozenset(
 )
 
 
+def printable_line(text: str, *, longest: int) -> str:
+    """The text without what can't be printed, cut, without spaces around it."""
+    return "".join(filter(str.isprintable, text))[:longest].strip()
+
+
 def without_invisible(text: str, *, keeps_joiners: bool = False) -> str:
     """The text without zero-width and other format characters; each kind of space becomes a space.
 

@@ -20,6 +20,7 @@ from accounts.requests import SiteRequest
 from accounts.security import sessions, step_up
 from accounts.security.factors import is_safe
 from accounts.security.required import lacks_factor, needed_from
+from core.middleware import BeforeViewMiddleware
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -49,15 +50,8 @@ class SessionLimitsMiddleware:
         return self.get_response(request)
 
 
-class FactorMiddleware:
+class FactorMiddleware(BeforeViewMiddleware):
     """Leads people without the factor that they need to set one up, before the view."""
-
-    def __init__(self, get_response: Handler) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on: its route is known in `process_view`."""
-        return self.get_response(request)
 
     def process_view(
         self, request: SiteRequest, view: Any, _args: Any, _kwargs: Any
@@ -77,18 +71,11 @@ class FactorMiddleware:
         return HttpResponseClientRedirect(page) if request.htmx else redirect(page)
 
 
-class ConfirmationMiddleware:
+class ConfirmationMiddleware(BeforeViewMiddleware):
     """Asks for a fresh proof of who one is where `accounts.security.step_up` names the route.
 
     People whose role does not include the page are left to its policy.
     """
-
-    def __init__(self, get_response: Handler) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on: its route is known in `process_view`."""
-        return self.get_response(request)
 
     def process_view(
         self, request: SiteRequest, view: Any, _args: Any, _kwargs: Any

@@ -21,6 +21,7 @@ from accounts.requests import SiteRequest, refused_fragment
 from accounts.roles import Permission
 from billing.dunning.stages import CURRENT, DunningStatus
 from billing.dunning.status import dunning_status
+from core.middleware import BeforeViewMiddleware
 from core.problems import Problem
 
 # Names of routes: to see and pay invoices, to read and write to support, and to sign out.
@@ -83,15 +84,8 @@ def is_still_allowed(*, view: Any, name: str, namespaces: list[str]) -> bool:
     return not namespaces and name in STILL_ALLOWED
 
 
-class SuspensionMiddleware:
+class SuspensionMiddleware(BeforeViewMiddleware):
     """Refuses every route that is not `is_still_allowed`, before the view and its policy."""
-
-    def __init__(self, get_response: Handler) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on: its route is known in `process_view`."""
-        return self.get_response(request)
 
     def process_view(
         self, request: SiteRequest, view: Any, _args: Any, _kwargs: Any

@@ -18,6 +18,7 @@ from accounts.models import Provider, User
 from accounts.policies import is_for_people_of_a_provider, policy_of
 from accounts.requests import SiteRequest, refused_fragment
 from accounts.stages import Stage, Use
+from core.middleware import BeforeViewMiddleware
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # Unsafe requests of a read-only account: to pay, to get the export, to write to support, and to
@@ -42,15 +43,8 @@ STILL_ALLOWED = frozenset(
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
-class StageMiddleware:
+class StageMiddleware(BeforeViewMiddleware):
     """Refuses what the stage of the signed-in user's provider does not allow."""
-
-    def __init__(self, get_response: Handler) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on: its route is known in `process_view`."""
-        return self.get_response(request)
 
     def process_view(
         self, request: SiteRequest, view: Any, _args: Any, _kwargs: Any

@@ -17,6 +17,7 @@ from core.months import day_ends_at, day_starts_at
 from core.names import name_key
 from core.plain_numbers import plain_id
 from core.scope import within
+from core.text import printable_line
 from tenants.audit_log.kinds import kind_of
 from tenants.models import AuditEntry, Organization
 
@@ -71,16 +72,16 @@ class Selection:
     @classmethod
     def of(cls, query: Mapping[str, str], *, today: date) -> "Selection":
         """Read a query string; unknown values are ignored."""
-        actor = _line(query.get("actor", ""), 20)
+        actor = printable_line(query.get("actor", ""), longest=20)
         since = _day(query.get("from", ""))
         if "from" not in query and not query.get("subject"):
             since = today - timedelta(days=DEFAULT_DAYS)
         return cls(
-            search=_line(query.get("q", ""), LONGEST_SEARCH),
+            search=printable_line(query.get("q", ""), longest=LONGEST_SEARCH),
             actor=actor if actor in set(ActorKind) or plain_id(actor) is not None else "",
-            what=_line(query.get("what", ""), LONGEST_ACTION),
-            subject=_line(query.get("subject", ""), LONGEST_SUBJECT),
-            organization=_line(query.get("organization", ""), LONGEST_SEARCH),
+            what=printable_line(query.get("what", ""), longest=LONGEST_ACTION),
+            subject=printable_line(query.get("subject", ""), longest=LONGEST_SUBJECT),
+            organization=printable_line(query.get("organization", ""), longest=LONGEST_SEARCH),
             since=since,
             until=_day(query.get("to", "")),
         )
@@ -190,10 +191,6 @@ def found_by_text(text: str) -> Q:
         return found | Q(ip_address=str(ip_address(text)))
     except ValueError:
         return found
-
-
-def _line(text: str, longest: int) -> str:
-    return "".join(filter(str.isprintable, text))[:longest].strip()
 
 
 def _day(text: str) -> date | None:

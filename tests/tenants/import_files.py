@@ -12,10 +12,13 @@ from tenants.imports.runs import Sync, confirm_import, start_import
 from tenants.models import ImportRun, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_user_cap
 from tenants.users.membership import Via, add_member
+from usage.models import MonthlyUsage
 
 NOW = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
 ADAM = Actor(id=7, name="Adam Nordlicht")
 USERS, DEVICES = ImportRun.Kind.USERS, ImportRun.Kind.DEVICES
+# Of a directory, by one-letter name.
+IDS = {name: f"7d5d2a3e-0000-4000-8000-{number:012d}" for number, name in enumerate("abcdefgh")}
 ALL_OR_NOTHING, GOOD_LINES = ImportRun.Mode.ALL_OR_NOTHING, ImportRun.Mode.GOOD_LINES
 
 
@@ -28,6 +31,17 @@ def upload(text: str | bytes, name: str = "users.csv") -> dict[str, SimpleUpload
 def lift_allowance() -> None:
     """A card is on file: organizations may have any number of users."""
     MeteringPolicy.objects.update(free_user_limit=None)
+
+
+def directory(*names: str, new: str = "") -> str:
+    """A file with ids of a directory, for these one-letter names."""
+    lines = [f"{name}@acme.example,{name.upper()},{IDS[name]}" for name in names]
+    return "\n".join(["Email,Display name,Object Id", *lines, *filter(None, [new])])
+
+
+def peak(acme: Organization) -> int:
+    """Its high-water mark of users, in the only month."""
+    return MonthlyUsage.objects.get(organization=acme, metric="users").high_water_mark
 
 
 def emails(count: int, start: int = 0) -> str:

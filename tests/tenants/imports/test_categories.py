@@ -1,11 +1,7 @@
 """Who counts: lines that left, stand apart or count, in dry run, import, form and API alike."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from accounts.models import Provider
-from core.schema import provider_schema
 from tenants.imports.file_reading import read_table
 from tenants.imports.kinds import CheckResult, import_kind
 from tenants.imports.reading.options import Category, ReadingOptions
@@ -20,19 +16,11 @@ from tests.tenants.import_files import (
     add,
     applied,
     checked,
-    lift_allowance,
     living,
     refusals,
 )
 from tests.tenants.imports.test_sources import COUNTED, MATRIX
 from usage.models import MonthlyUsage
-
-
-@pytest.fixture
-def acme(north: Provider) -> Iterator[Organization]:
-    with provider_schema(north):
-        lift_allowance()
-        yield Organization.objects.create(name="Acme Nordlicht")
 
 
 def dry_run(acme: Organization, text: str, *include: Category) -> CheckResult:

@@ -1,12 +1,9 @@
 """Files in which one person is written in several ways, renamed, or known by a directory's id."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from accounts.models import Provider
-from core.schema import provider_schema
 from tenants.models import AuditEntry, ImportRun, ManagedUser, Organization, UserAlias
 from tests.tenants.import_files import (
     ALL_OR_NOTHING,
@@ -14,31 +11,19 @@ from tests.tenants.import_files import (
     add,
     applied,
     checked,
-    lift_allowance,
     living,
+    peak,
     refusals,
 )
-from usage.models import MonthlyUsage
 
 FILES = Path(__file__).parent / "files"
 ANN_ID = "7d5d2a3e-0000-4000-8000-00000000000a"
 BO_ID = "7d5d2a3e-0000-4000-8000-00000000000b"
 
 
-@pytest.fixture
-def acme(north: Provider) -> Iterator[Organization]:
-    with provider_schema(north):
-        lift_allowance()
-        yield Organization.objects.create(name="Acme Nordlicht")
-
-
 def imported(acme: Organization, file: str | bytes, mode: ImportRun.Mode = GOOD_LINES) -> ImportRun:
     """The file, imported."""
     return applied(checked(acme, file), mode)
-
-
-def peak(acme: Organization) -> int:
-    return MonthlyUsage.objects.get(organization=acme, metric="users").high_water_mark
 
 
 def people(acme: Organization) -> list[tuple[str, str]]:

@@ -1,12 +1,9 @@
 """Users who are added between the upload of a file and its import."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
-from accounts.models import Provider
-from core.schema import provider_schema
 from tenants.imports.apply import apply_import
 from tenants.imports.runs import Sync, confirm_import
 from tenants.models import ImportRun, ManagedUser, Organization
@@ -19,18 +16,10 @@ from tests.tenants.import_files import (
     applied,
     checked,
     emails,
-    lift_allowance,
     living,
 )
 
 LATER = NOW + timedelta(minutes=5)
-
-
-@pytest.fixture
-def acme(north: Provider) -> Iterator[Organization]:
-    with provider_schema(north):
-        lift_allowance()
-        yield Organization.objects.create(name="Acme Nordlicht")
 
 
 @pytest.mark.parametrize("mode", [GOOD_LINES, ALL_OR_NOTHING])

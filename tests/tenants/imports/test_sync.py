@@ -1,12 +1,8 @@
 """Making an organization equal to a file: who is new, changed, renamed, gone and unchanged."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.db import connection
 
-from accounts.models import Provider
-from core.schema import provider_schema
 from tenants.imports.apply import apply_import, counted_lines, take_gone_once
 from tenants.imports.dry_run import check_import
 from tenants.imports.runs import (
@@ -23,46 +19,30 @@ from tests.tenants.import_files import (
     ALL_OR_NOTHING,
     DEVICES,
     GOOD_LINES,
+    IDS,
     NOW,
     add,
     applied,
     cap,
     checked,
+    directory,
     emails,
-    lift_allowance,
     living,
+    peak,
     refusals,
     synced,
 )
 from usage.ledger.verify import verify_ledger
-from usage.models import MonthlyUsage, UsageEvent
+from usage.models import UsageEvent
 
 State, Gone = ImportRun.State, ImportRun.Gone
-IDS = {name: f"7d5d2a3e-0000-4000-8000-{number:012d}" for number, name in enumerate("abcdefgh")}
 MODES = pytest.mark.parametrize("mode", [GOOD_LINES, ALL_OR_NOTHING])
-
-
-@pytest.fixture
-def acme(north: Provider) -> Iterator[Organization]:
-    with provider_schema(north):
-        lift_allowance()
-        yield Organization.objects.create(name="Acme Nordlicht")
 
 
 def people(acme: Organization) -> dict[str, tuple[str, str]]:
     """Name and state of each living user, by address."""
     users = ManagedUser.objects.living().filter(organization=acme)
     return {user.email: (user.name, user.state) for user in users}
-
-
-def peak(acme: Organization) -> int:
-    return MonthlyUsage.objects.get(organization=acme, metric="users").high_water_mark
-
-
-def directory(*names: str, new: str = "") -> str:
-    """A file with ids of a directory, for these one-letter names."""
-    lines = [f"{name}@acme.example,{name.upper()},{IDS[name]}" for name in names]
-    return "\n".join(["Email,Display name,Object Id", *lines, *filter(None, [new])])
 
 
 @MODES

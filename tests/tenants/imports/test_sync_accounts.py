@@ -1,11 +1,7 @@
 """Syncing with a directory in which an account was created again: it keeps its user."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from accounts.models import Provider
-from core.schema import provider_schema
 from tenants.imports.runs import (
     NothingToImport,
 )
@@ -13,34 +9,17 @@ from tenants.models import ImportRun, ManagedUser, Organization, UserAlias
 from tests.tenants.import_files import (
     ALL_OR_NOTHING,
     GOOD_LINES,
+    IDS,
     applied,
     checked,
-    lift_allowance,
+    directory,
     living,
+    peak,
     synced,
 )
-from usage.models import MonthlyUsage
 
 State, Gone = ImportRun.State, ImportRun.Gone
-IDS = {name: f"7d5d2a3e-0000-4000-8000-{number:012d}" for number, name in enumerate("abcdefgh")}
 MODES = pytest.mark.parametrize("mode", [GOOD_LINES, ALL_OR_NOTHING])
-
-
-@pytest.fixture
-def acme(north: Provider) -> Iterator[Organization]:
-    with provider_schema(north):
-        lift_allowance()
-        yield Organization.objects.create(name="Acme Nordlicht")
-
-
-def peak(acme: Organization) -> int:
-    return MonthlyUsage.objects.get(organization=acme, metric="users").high_water_mark
-
-
-def directory(*names: str, new: str = "") -> str:
-    """A file with ids of a directory, for these one-letter names."""
-    lines = [f"{name}@acme.example,{name.upper()},{IDS[name]}" for name in names]
-    return "\n".join(["Email,Display name,Object Id", *lines, *filter(None, [new])])
 
 
 @MODES
